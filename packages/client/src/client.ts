@@ -1,0 +1,61 @@
+import type { Close, Direction, Gap, State } from '@eitherway/core'
+
+/** A message as the application has it, its data decoded. */
+export interface Received<T = unknown> {
+  /** Its position, or `''`. */
+  readonly id: string
+  readonly event: string
+  readonly data: T
+}
+
+/** Hears the messages of one event: the data, and the whole message. */
+export type Handler<T = unknown> = (data: T, message: Received<T>) => void
+
+/** What every client has, whatever its transport. It outlives its connections. */
+export interface Listener extends AsyncIterable<Received>, AsyncDisposable {
+  /** The name of its transport, e.g. `sse`. */
+  readonly transport: string
+  readonly state: State
+  /** The id of the last message that was delivered, or the position that the server gave at connect; `''` before that. */
+  readonly lastEventId: string
+  /** Fulfils with the reason when the client is done for good. Never rejects: a lost link is not the end. */
+  readonly closed: Promise<Close>
+  /**
+   * Hears the messages of one event. A handler that is added in the turn of `connect` misses none.
+   *
+   * A handler that throws, or data that is not of the client's format, is told to `onError` and ends nothing.
+   *
+   * @returns its undo.
+   */
+  on<T = unknown>(event: string, handler: Handler<T>): () => void
+  /** Hears each change of `state`, and the reason why the last link was lost. @returns its undo. */
+  onState(handler: (state: State, reason: Close | undefined) => void): () => void
+  /** Hears that messages are lost to this client: it should read its state anew. @returns its undo. */
+  onGap(handler: (gap: Gap) => void): () => void
+  /** Ends the client: no message reaches a handler after this call. @defaultValue `{ code: 1000, reason: '' }` */
+  close(close?: Close): Promise<Close>
+}
+
+/** A client that only listens. */
+export interface OneWayClient extends Listener {
+  readonly direction: 'one-way'
+}
+
+/** A client that listens and sends. */
+export interface TwoWayClient extends Listener {
+  readonly direction: 'two-way'
+  /**
+   * Sends one message; sends leave in the order of their calls. While there is no link it waits for the next one, or for
+   * `signal`.
+   *
+   * Fulfils when the message is handed to the link and there is room for another: awaiting it is the backpressure. That is
+   * no proof that it arrived.
+   *
+   * @throws (by rejection) TypeError when the event or the data cannot cross; ConnectError when the client is closed, the
+   * link ended under the message, or more than `maxQueuedBytes` wait already; the signal's reason when aborted.
+   */
+  send(event: string, data: unknown, options?: { readonly signal?: AbortSignal }): Promise<void>
+}
+
+/** A client. With a direction that is known only at run time, `direction` narrows it. */
+export type Client<D extends Direction = Direction> = D extends 'two-way' ? TwoWayClient : OneWayClient

@@ -1,0 +1,10 @@
+/**
+ * The client's side of Eitherway: `connect`, in which the transport is one word.
+ *
+ * @packageDocumentation
+ */
+export type { Close, Direction, Format, FormatOption, Gap, State, Transport } from '@eitherway/core'
+export { ConnectError, ProtocolError } from '@eitherway/core'
+export type { Client, Handler, Listener, OneWayClient, Received, TwoWayClient } from './client.ts'
+export { type ClientOptions, connect } from './connect.ts'
+export type { DirectionOf, TransportNames, TransportOption } from './transports.ts'

@@ -1,0 +1,111 @@
+import { byteLength, type Close, ConnectError, type Message, type TwoWayConnection } from '@eitherway/core'
+
+/** What waits to be sent, in order, over as many links as it takes. */
+export interface Outbox {
+  send(message: Message, signal?: AbortSignal): Promise<void>
+  /** There is a link. */
+  attach(connection: TwoWayConnection): void
+  /** There is none any more. */
+  detach(): void
+  /** There will be none again. */
+  end(close: Close): void
+}
+
+interface Entry {
+  readonly message: Message
+  readonly bytes: number
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** Makes an empty outbox. @internal */
+export function createOutbox(maxBytes: number): Outbox {
+  const entries: Entry[] = []
+  let bytes = 0
+  let connection: TwoWayConnection | undefined
+  let sending = false
+  let ended: Close | undefined
+
+  function remove(entry: Entry): boolean {
+    const at = entries.indexOf(entry)
+    if (at === -1) return false
+    entries.splice(at, 1)
+    bytes -= entry.bytes
+    return true
+  }
+
+  async function pump(): Promise<void> {
+    if (sending) return
+    sending = true
+    for (;;) {
+      const [entry] = entries
+      const current = connection
+      if (entry === undefined || current === undefined) break
+      try {
+        await current.send(entry.message)
+        if (remove(entry)) entry.resolve()
+      } catch (error) {
+        // The link had ended before it took the message, so the next one may.
+        if (error instanceof ConnectError) {
+          if (connection === current) connection = undefined
+        } else if (remove(entry)) {
+          entry.reject(error)
+        }
+      }
+    }
+    sending = false
+  }
+
+  return {
+    send(message, signal) {
+      return new Promise<void>((resolve, reject) => {
+        signal?.throwIfAborted()
+        if (ended !== undefined) throw closedError(ended)
+        const size = byteLength(message.data)
+        if (entries.length > 0 && bytes + size > maxBytes) {
+          throw new ConnectError(`${bytes} bytes wait to be sent already; await each \`send\`, or raise \`maxQueuedBytes\``, {
+            retryable: true,
+          })
+        }
+        const onAbort = () => {
+          if (remove(entry)) entry.reject(signal?.reason)
+        }
+        const release = () => signal?.removeEventListener('abort', onAbort)
+        const entry: Entry = {
+          message,
+          bytes: size,
+          resolve() {
+            release()
+            resolve()
+          },
+          reject(error) {
+            release()
+            reject(error)
+          },
+        }
+        signal?.addEventListener('abort', onAbort)
+        entries.push(entry)
+        bytes += size
+        void pump()
+      })
+    },
+    attach(next) {
+      connection = next
+      void pump()
+    },
+    detach() {
+      connection = undefined
+    },
+    end(close) {
+      ended = close
+      connection = undefined
+      for (const entry of [...entries]) if (remove(entry)) entry.reject(closedError(close))
+    },
+  }
+}
+
+function closedError({ code, reason }: Close): ConnectError {
+  return new ConnectError(`the client is closed (${code}${reason && ` ${reason}`}); the message was not sent`, {
+    retryable: false,
+  })
+}

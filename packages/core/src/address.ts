@@ -1,0 +1,31 @@
+import type { ConnectOptions } from './transport.ts'
+
+/**
+ * The URL that a link is asked from: the application's, with the scheme that the transport needs and the channels in the
+ * query.
+ *
+ * @param url - `http(s)` or `ws(s)`, whichever the application named.
+ * @param scheme - what the transport speaks.
+ * @throws TypeError when the URL is of another scheme, or holds a user name or password.
+ */
+export function addressOf(url: URL, scheme: 'http' | 'ws', { channels }: Pick<ConnectOptions, 'channels'>): URL {
+  const secure = secureSchemes.get(url.protocol)
+  if (secure === undefined) {
+    throw new TypeError(`the URL must start with http:, https:, ws: or wss:, got "${url.protocol}//${url.host}"`)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new TypeError(`the URL of ${url.host} must not hold a user name or password: URLs end up in logs`)
+  }
+  const address = new URL(url)
+  address.protocol = secure ? `${scheme}s:` : `${scheme}:`
+  address.hash = ''
+  for (const channel of channels) address.searchParams.append('channel', channel)
+  return address
+}
+
+const secureSchemes = new Map([
+  ['http:', false],
+  ['ws:', false],
+  ['https:', true],
+  ['wss:', true],
+])

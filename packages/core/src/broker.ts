@@ -1,0 +1,34 @@
+import type { Gap } from './frame.ts'
+import type { Message } from './message.ts'
+
+/** Hears every message that was published, in order. Called synchronously; must not throw. */
+export type BrokerListener = (channel: string, message: Message) => void
+
+/** What a reader missed. */
+export interface History {
+  /** What followed the position in the channels asked for, in order, without those of a gap. */
+  readonly messages: readonly Message[]
+  /** What history can no longer give back. A channel of a gap is not replayed in part: its state has to be read anew. */
+  readonly gap?: Gap
+}
+
+/**
+ * Orders, stores and spreads what is published, for one hub or for many.
+ *
+ * Ids are ordered over all channels, so that one position resumes any number of them, and carry an epoch, so that a
+ * position from before a loss is recognised.
+ */
+export interface Broker {
+  /**
+   * Gives the message its id and stores it in one step; then every subscriber hears it, this one's too.
+   *
+   * @returns the id, once the message is stored.
+   */
+  publish(channel: string, event: string, data: string | Uint8Array): Promise<string>
+  /** Hears from now on. @returns its undo. */
+  subscribe(listener: BrokerListener): () => void
+  /** The id after which the next message will be: that of the newest, or one before the first. */
+  position(): Promise<string>
+  /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
+  history(channels: readonly string[], after: string): Promise<History>
+}

@@ -1,0 +1,63 @@
+/**
+ * The contracts of Eitherway, without I/O: what a transport is, what crosses the wire, how a link ends, and how a client
+ * lives through many of them.
+ *
+ * @packageDocumentation
+ */
+export { addressOf } from './address.ts'
+export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
+export type { Broker, BrokerListener, History } from './broker.ts'
+export { type Close, checkClose, closeCode, closeCodeOfStatus, fitReason, mayReturn } from './close.ts'
+export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'
+export { type Format, type FormatOption, formatOf, json, text } from './format.ts'
+export {
+  type Codec,
+  checkSize,
+  type Decoder,
+  defaultMaxMessageBytes,
+  type Encoder,
+  type Frame,
+  fromTriple,
+  type Gap,
+  type Limits,
+  type Triple,
+  toTriple,
+} from './frame.ts'
+export {
+  begin,
+  type Effect,
+  type Input,
+  type Lifecycle,
+  type LifecycleOptions,
+  type State,
+  type Step,
+  step,
+} from './lifecycle.ts'
+export { type LinkedOptions, linked } from './linked.ts'
+export {
+  byteLength,
+  checkId,
+  checkName,
+  createMessage,
+  defaultEvent,
+  kind,
+  type Message,
+  maxIdBytes,
+  maxNameBytes,
+  show,
+} from './message.ts'
+export { createQueue, type Queue } from './queue.ts'
+export { remoteOf, requestHeaders, requestUrl } from './request.ts'
+export type {
+  Accept,
+  Accepted,
+  Closable,
+  Connection,
+  ConnectOptions,
+  Direction,
+  OneWayConnection,
+  Remote,
+  ServerConnection,
+  Transport,
+  TwoWayConnection,
+} from './transport.ts'

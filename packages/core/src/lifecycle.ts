@@ -1,0 +1,170 @@
+import { backoffMs, minRetryMs } from './backoff.ts'
+import { type Close, closeCode, mayReturn } from './close.ts'
+import type { Frame, Gap } from './frame.ts'
+import type { Message } from './message.ts'
+
+/** `connecting`: a link is being made; `open`: there is one; `waiting`: for the next try; `closed`: for good. */
+export type State = 'connecting' | 'open' | 'waiting' | 'closed'
+
+/** How a client lives. All durations in milliseconds. */
+export interface LifecycleOptions {
+  /** Whether to come back after a link was lost. */
+  readonly reconnect: boolean
+  /** How long a link may take to open. */
+  readonly connectMs: number
+  /** Longest silence before the link is taken for dead; `undefined`: what the server announced, and a grace of 10 s. */
+  readonly silenceMs: number | undefined
+  /** The jitter's window for the first try. */
+  readonly baseMs: number
+  /** The jitter's largest window. */
+  readonly capMs: number
+}
+
+/** A client's life as a value. `step` makes the next one. */
+export interface Lifecycle {
+  readonly state: State
+  /** The position after which the stream goes on; `''` before there is one. */
+  readonly lastEventId: string
+  /** Tries since a link last brought something. */
+  readonly attempt: number
+  /** The server's `retry`. */
+  readonly retryMs: number
+  /** The silence that this link may keep; 0 for any. */
+  readonly silenceMs: number
+  /** Why it is closed, or why the last link was lost. */
+  readonly close: Close | undefined
+}
+
+/** What happens to a client. Whoever drives it sees to it that only the current link speaks. */
+export type Input =
+  | { readonly type: 'opened' }
+  | { readonly type: 'frame'; readonly frame: Frame }
+  /** The link ended, or did not come about. `random` in [0, 1). */
+  | { readonly type: 'lost'; readonly close: Close; readonly retryAfterMs?: number | undefined; readonly random: number }
+  /** The deadline that was last set has passed. */
+  | { readonly type: 'deadline'; readonly random: number }
+  /** The application is done. */
+  | { readonly type: 'close'; readonly close: Close }
+
+/** What is to be done about it, in this order. */
+export type Effect =
+  /** Make a link, at `lastEventId`. */
+  | { readonly type: 'connect' }
+  /** End the current link. */
+  | { readonly type: 'disconnect'; readonly close: Close }
+  /** Set the one deadline, in place of the last; 0 for none. */
+  | { readonly type: 'deadline'; readonly ms: number }
+  | { readonly type: 'deliver'; readonly message: Message }
+  | { readonly type: 'gap'; readonly gap: Gap }
+
+/** A life and what it asks for. */
+export interface Step {
+  readonly next: Lifecycle
+  readonly effects: readonly Effect[]
+}
+
+const graceMs = 10_000
+
+/** The first step of a life. */
+export function begin(lastEventId: string, options: LifecycleOptions): Step {
+  const next: Lifecycle = {
+    state: 'connecting',
+    lastEventId,
+    attempt: 0,
+    retryMs: minRetryMs,
+    silenceMs: 0,
+    close: undefined,
+  }
+  return { next, effects: [{ type: 'connect' }, { type: 'deadline', ms: options.connectMs }] }
+}
+
+/** What comes of one input. Pure: the same life and input give the same step, so that a whole client can be replayed. */
+export function step(life: Lifecycle, input: Input, options: LifecycleOptions): Step {
+  if (life.state === 'closed') return { next: life, effects: [] }
+  switch (input.type) {
+    case 'opened': {
+      const silenceMs = options.silenceMs ?? 0
+      return { next: { ...life, state: 'open', silenceMs }, effects: [{ type: 'deadline', ms: silenceMs }] }
+    }
+    case 'frame':
+      return onFrame(life, input.frame, options)
+    case 'lost':
+      return lose(life, input, options, [])
+    case 'deadline':
+      return onDeadline(life, input.random, options)
+    case 'close':
+      return {
+        next: { ...life, state: 'closed', close: input.close },
+        effects: [
+          { type: 'deadline', ms: 0 },
+          { type: 'disconnect', close: input.close },
+        ],
+      }
+  }
+}
+
+function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step {
+  const alive: Effect = { type: 'deadline', ms: life.silenceMs }
+  switch (frame.type) {
+    case 'message': {
+      const { message } = frame
+      const lastEventId = message.id === '' ? life.lastEventId : message.id
+      return { next: { ...life, lastEventId, attempt: 0 }, effects: [alive, { type: 'deliver', message }] }
+    }
+    case 'heartbeat':
+      return { next: life.attempt === 0 ? life : { ...life, attempt: 0 }, effects: [alive] }
+    case 'position':
+      return { next: { ...life, lastEventId: frame.id, attempt: 0 }, effects: [alive] }
+    case 'hello': {
+      // No proof of life yet: a server that greets and closes at once would be asked again without a pause.
+      const silenceMs = options.silenceMs ?? (frame.heartbeatMs === 0 ? 0 : frame.heartbeatMs + graceMs)
+      const lastEventId = frame.id === '' ? life.lastEventId : frame.id
+      return { next: { ...life, lastEventId, silenceMs }, effects: [{ type: 'deadline', ms: silenceMs }] }
+    }
+    case 'gap': {
+      const lastEventId = frame.id === '' ? life.lastEventId : frame.id
+      return { next: { ...life, lastEventId }, effects: [alive, { type: 'gap', gap: frame.gap }] }
+    }
+    case 'retry':
+      return { next: { ...life, retryMs: frame.retryMs }, effects: [alive] }
+    case 'close':
+      // A connection keeps this frame to itself: it ends, and `closed` says why.
+      return { next: life, effects: [] }
+  }
+}
+
+function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions): Step {
+  if (life.state === 'waiting') {
+    return {
+      next: { ...life, state: 'connecting' },
+      effects: [{ type: 'connect' }, { type: 'deadline', ms: options.connectMs }],
+    }
+  }
+  const close: Close =
+    life.state === 'connecting'
+      ? { code: closeCode.connectTimeout, reason: `no connection within ${options.connectMs} ms` }
+      : { code: closeCode.silent, reason: `nothing was heard for ${life.silenceMs} ms` }
+  return lose(life, { close, random }, options, [{ type: 'disconnect', close }])
+}
+
+function lose(
+  life: Lifecycle,
+  { close, retryAfterMs = 0, random }: { close: Close; retryAfterMs?: number | undefined; random: number },
+  options: LifecycleOptions,
+  effects: readonly Effect[],
+): Step {
+  if (!options.reconnect || !mayReturn(close.code)) {
+    return { next: { ...life, state: 'closed', close }, effects: [...effects, { type: 'deadline', ms: 0 }] }
+  }
+  const ms = backoffMs({
+    attempt: life.attempt,
+    retryMs: Math.max(life.retryMs, retryAfterMs),
+    baseMs: options.baseMs,
+    capMs: options.capMs,
+    random,
+  })
+  return {
+    next: { ...life, state: 'waiting', attempt: life.attempt + 1, silenceMs: 0, close },
+    effects: [...effects, { type: 'deadline', ms }],
+  }
+}

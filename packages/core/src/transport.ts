@@ -1,0 +1,109 @@
+import type { Close } from './close.ts'
+import type { Encoder, Frame, Limits } from './frame.ts'
+import type { Message } from './message.ts'
+
+/** `one-way`: the server pushes. `two-way`: the client may `send` as well. */
+export type Direction = 'one-way' | 'two-way'
+
+/** What lives once and ends once. */
+export interface Closable {
+  /** Fulfils with the reason once the link has ended. Never rejects: an end is a value, not an error. */
+  readonly closed: Promise<Close>
+  /**
+   * Ends the link. After it returns no further frame comes out of the iteration. A second call changes nothing.
+   *
+   * @param close - told to the other side where the wire can. @defaultValue `{ code: 1000, reason: '' }`
+   */
+  close(close?: Close): void
+}
+
+/**
+ * One link that only listens. It lives once: when it ended, the client makes another.
+ *
+ * Iterate it once. Nothing arrives before the iteration begins, and where the wire allows, reading slowly holds the
+ * sender back. The iteration ends when the link does; leaving it early does not close the link.
+ */
+export interface OneWayConnection extends Closable, AsyncIterable<Frame> {
+  readonly direction: 'one-way'
+}
+
+/** One link in both directions. */
+export interface TwoWayConnection extends Closable, AsyncIterable<Frame> {
+  readonly direction: 'two-way'
+  /**
+   * Sends one message. Fulfils when it is buffered and there is room for another: awaiting it is the backpressure.
+   *
+   * @throws (by rejection) ConnectError when the link had ended before it took the message, which was therefore not sent;
+   * TypeError when this wire cannot carry it.
+   */
+  send(message: Message): Promise<void>
+}
+
+/** One link. `send` is absent on a one-way connection, not throwing. */
+export type Connection<D extends Direction = Direction> = D extends 'two-way' ? TwoWayConnection : OneWayConnection
+
+/** What a client tells a transport about the link it wants. */
+export interface ConnectOptions {
+  /** The position after which the stream is to go on; `''` for from now. */
+  readonly lastEventId: string
+  /** The channels to follow. They go to the server in the query, as `channel`, once for each. */
+  readonly channels: readonly string[]
+  /** Ends the wait for the link, or the link. */
+  readonly signal: AbortSignal
+  readonly limits?: Limits
+}
+
+/** The client's side of a transport: a value without state, so that any number of clients may share it. */
+export interface Transport<D extends Direction = Direction> {
+  /** For logs and people, e.g. `sse`. */
+  readonly name: string
+  readonly direction: D
+  /**
+   * Opens one link; never retries. The URL may be `http(s)` or `ws(s)`: each transport sets the scheme it needs.
+   *
+   * @throws ConnectError (by rejection) when the network or the server refuses; the signal's reason when aborted.
+   */
+  connect(url: URL, options: ConnectOptions): Promise<Connection<D>>
+}
+
+/** An end of a socket. */
+export interface Remote {
+  readonly address: string
+  readonly port: number
+}
+
+/** What every accepted connection has, whatever its direction. */
+export interface Accepted extends Closable {
+  /** Writes this connection's frames; connections of one kind share one encoder. */
+  readonly encoder: Encoder
+  /** The request's URL as it was asked for. */
+  readonly url: URL
+  readonly headers: Headers
+  /** The other end of the socket, where there is one: the client, or the proxy before it. */
+  readonly remote: Remote | undefined
+  /** The position that the client named, or `''`. Never trusted: it opens nothing. */
+  readonly lastEventId: string
+  /** Bytes that left for this connection so far, headers and framing included where the platform tells. */
+  readonly bytesWritten: number
+  /**
+   * Hands over one encoded frame and returns the bytes still queued. Never throws, and after the end does nothing: the
+   * hub owns the limit, so that one limit serves every transport.
+   */
+  write(chunk: string | Uint8Array): number
+  /** Fulfils when what was written has left, or the connection has ended: whoever waits for it writes no faster than the reader reads. */
+  drained(): Promise<void>
+}
+
+/** The server's side: what a transport's request handler gives to the hub. Write-only, plus messages where two-way. */
+export type ServerConnection = Accepted &
+  (
+    | { readonly direction: 'one-way' }
+    | {
+        readonly direction: 'two-way'
+        /** What the client sent, in order. Iterate it once; reading slowly holds the client back. */
+        readonly messages: AsyncIterable<Message>
+      }
+  )
+
+/** Takes a new connection. A hub's `accept` is one. Called synchronously, before anything else happens on the link. */
+export type Accept = (connection: ServerConnection) => void

@@ -1,0 +1,269 @@
+import {
+  type Accept,
+  type Broker,
+  byteLength,
+  type Close,
+  checkName,
+  closeCode,
+  defaultMaxMessageBytes,
+  type FormatOption,
+  fitReason,
+  formatOf,
+  type Message,
+  ProtocolError,
+  type ServerConnection,
+} from '@eitherway/core'
+import { dispatch } from './channel.ts'
+import { type HistoryLimits, memoryBroker } from './memory.ts'
+import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
+
+/** Settings of {@link createHub}. */
+export interface HubOptions {
+  /** How the application's values become text or bytes. The clients name the same one. @defaultValue `'json'` */
+  readonly format?: FormatOption
+  /** How much of each channel is kept for clients that come back. */
+  readonly history?: HistoryLimits
+  /**
+   * How often every peer hears from the server, in milliseconds; 0 for never. Clients take the link for dead when it is
+   * silent for ten seconds longer.
+   *
+   * @defaultValue 25,000: below the 30 s after which the strictest of the usual proxies cut
+   */
+  readonly heartbeatMs?: number
+  /** How long clients wait at least before they come back, in milliseconds; 0 to 300,000. @defaultValue 500 */
+  readonly retryMs?: number
+  /** What may wait to be read by one peer, in bytes; beyond it the peer is closed (4008) and may come back. @defaultValue 1 MiB */
+  readonly maxQueuedBytes?: number
+  /** Largest message that may be published, in bytes. @defaultValue 1 MiB */
+  readonly maxMessageBytes?: number
+  /**
+   * Hears what went wrong in a handler of the application. The hub and the peer go on.
+   *
+   * @defaultValue `console.error`
+   */
+  readonly onError?: (error: unknown) => void
+}
+
+/** Settings of one `publish`. */
+export interface PublishOptions {
+  /** The message's name. @defaultValue the channel's */
+  readonly event?: string
+}
+
+/** A message that a client sent, its data decoded. */
+export interface Received {
+  readonly id: string
+  readonly event: string
+  readonly data: unknown
+}
+
+/** The server's publish side: channels, and the peers that follow them. It knows no transport. */
+export interface Hub {
+  /**
+   * Publishes to every peer that follows the channel.
+   *
+   * @returns the message's id, once it is stored.
+   * @throws (by rejection) TypeError when a name or the data cannot cross, or the message is over `maxMessageBytes`; Error
+   * when the hub is closed.
+   */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<string>
+  /** Runs for each new peer, after its greeting. What it returns is awaited for errors only. @returns its undo. */
+  onConnect(handler: (peer: Peer) => unknown): () => void
+  /**
+   * Runs for each message that a peer sends, one after the other: the next of the same peer waits until the promise that
+   * the handler returned has settled, and so holds a fast sender back. @returns its undo.
+   */
+  onMessage(handler: (message: Received, peer: Peer) => unknown): () => void
+  /** The peers that are connected now. */
+  readonly peers: ReadonlySet<Peer>
+  /** Takes a connection of any transport. `serve` calls it; so may a transport of your own. */
+  readonly accept: Accept
+  /**
+   * Closes every peer, and the hub for good.
+   *
+   * @param close - @defaultValue `{ code: 1001, reason: 'the server goes away' }`, after which clients come back
+   */
+  close(close?: Close): Promise<void>
+}
+
+/** Makes a hub. */
+export function createHub(options: HubOptions = {}): Hub {
+  const {
+    heartbeatMs = 25_000,
+    retryMs = 500,
+    maxQueuedBytes = 1024 * 1024,
+    maxMessageBytes = defaultMaxMessageBytes,
+    onError = report,
+  } = options
+  checkRetryMs(retryMs)
+  checkPositive('maxQueuedBytes', maxQueuedBytes)
+  checkPositive('maxMessageBytes', maxMessageBytes)
+  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs)
+  const format = formatOf(options.format)
+  const broker: Broker = memoryBroker(options.history)
+
+  const peers = new Set<HubPeer>()
+  const followers = new Map<string, Set<HubPeer>>()
+  /** Peers whose history is on its way, and what was published meanwhile. */
+  const catchingUp = new Map<HubPeer, Message[]>()
+  const onConnect = new Set<(peer: Peer) => unknown>()
+  const onMessage = new Set<(message: Received, peer: Peer) => unknown>()
+  let closed: Close | undefined
+
+  const unsubscribe = broker.subscribe((channel, message) => {
+    const readers = followers.get(channel)
+    if (readers === undefined) return
+    for (const peer of readers) catchingUp.get(peer)?.push(message)
+    const live = catchingUp.size === 0 ? readers : [...readers].filter((peer) => !catchingUp.has(peer))
+    dispatch({ type: 'message', message }, live)
+  })
+
+  const heartbeats =
+    heartbeatMs === 0 ? undefined : setInterval(() => dispatch({ type: 'heartbeat' }, peers), heartbeatMs)
+  // A timer must not keep alive a process that has nothing else to do.
+  heartbeats?.unref()
+
+  function accept(connection: ServerConnection): void {
+    if (closed !== undefined) {
+      connection.close(closed)
+      return
+    }
+    const channels = [...new Set(connection.url.searchParams.getAll('channel'))]
+    try {
+      for (const channel of channels) checkName('channel', channel)
+    } catch (error) {
+      connection.close({ code: closeCode.badRequest, reason: fitReason((error as Error).message) })
+      return
+    }
+    const peer = createPeer(connection, format, maxQueuedBytes)
+    peers.add(peer)
+    void connection.closed.then(() => forget(peer))
+    void welcome(peer, channels).catch(onError)
+    if (connection.direction === 'two-way') void listen(peer, connection.messages).catch(onError)
+  }
+
+  async function welcome(peer: HubPeer, channels: readonly string[]): Promise<void> {
+    peer.writeFrame({ type: 'retry', retryMs })
+    if (channels.length === 0) {
+      // A stream of its own: its ids are the application's, and the hub has no position to give.
+      peer.writeFrame({ type: 'hello', id: '', heartbeatMs })
+    } else {
+      await resume(peer, channels)
+    }
+    if (peer.signal.aborted) return
+    for (const handler of onConnect) void guard(peer, () => handler(peer))
+  }
+
+  /** From here on every message reaches the peer, once: those of history first, then those that came meanwhile, then live. */
+  async function resume(peer: HubPeer, channels: readonly string[]): Promise<void> {
+    const held: Message[] = []
+    catchingUp.set(peer, held)
+    for (const channel of channels) {
+      peer.channels.add(channel)
+      follow(channel, peer)
+    }
+    try {
+      const { lastEventId } = peer
+      if (lastEventId === '') {
+        const id = await broker.position()
+        peer.writeFrame({ type: 'hello', id, heartbeatMs })
+        for (const message of held) peer.writeFrame({ type: 'message', message })
+        return
+      }
+      const { messages, gap } = await broker.history(channels, lastEventId)
+      const position = gap === undefined || messages.length > 0 ? '' : await broker.position()
+      peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
+      // Before any new id, so that no cut can part the news of the loss from the position behind it.
+      if (gap !== undefined) peer.writeFrame({ type: 'gap', id: position, gap })
+      for (const message of messages) peer.writeFrame({ type: 'message', message })
+      const replayed = new Set(messages.map(({ id }) => id))
+      for (const message of held) if (!replayed.has(message.id)) peer.writeFrame({ type: 'message', message })
+    } finally {
+      catchingUp.delete(peer)
+    }
+  }
+
+  async function listen(peer: HubPeer, messages: AsyncIterable<Message>): Promise<void> {
+    for await (const { id, event, data } of messages) {
+      let received: Received
+      try {
+        received = { id, event, data: format.decode(data) }
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+        peer.close({ code: 1007, reason: fitReason(error.message) })
+        return
+      }
+      for (const handler of onMessage) await guard(peer, () => handler(received, peer))
+    }
+  }
+
+  /** Runs a handler of the application: its failure is told and ends nothing. */
+  async function guard(peer: HubPeer, run: () => unknown): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      // Work that was given the peer's signal ends like this when the peer leaves.
+      if (!(peer.signal.aborted && (error as Error | undefined)?.name === 'AbortError')) onError(error)
+    }
+  }
+
+  function follow(channel: string, peer: HubPeer): void {
+    const readers = followers.get(channel)
+    if (readers === undefined) followers.set(channel, new Set([peer]))
+    else readers.add(peer)
+  }
+
+  function forget(peer: HubPeer): void {
+    peers.delete(peer)
+    catchingUp.delete(peer)
+    for (const channel of peer.channels) {
+      const readers = followers.get(channel)
+      readers?.delete(peer)
+      if (readers?.size === 0) followers.delete(channel)
+    }
+  }
+
+  return {
+    peers,
+    accept,
+    async publish(channel, data, { event = channel } = {}) {
+      if (closed !== undefined) throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
+      checkName('channel', channel)
+      checkName('event', event)
+      const encoded = format.encode(data)
+      const size = byteLength(encoded)
+      if (size > maxMessageBytes) {
+        throw new TypeError(`a message of ${size} bytes is over the hub's \`maxMessageBytes\` of ${maxMessageBytes}`)
+      }
+      return broker.publish(channel, event, encoded)
+    },
+    onConnect: (handler) => add(onConnect, handler),
+    onMessage: (handler) => add(onMessage, handler),
+    async close(close = { code: closeCode.goingAway, reason: 'the server goes away' }) {
+      closed ??= close
+      clearInterval(heartbeats)
+      unsubscribe()
+      const ends = [...peers].map((peer) => {
+        peer.close(close)
+        return peer.closed
+      })
+      await Promise.all(ends)
+    },
+  }
+}
+
+function add<T>(set: Set<T>, item: T): () => void {
+  set.add(item)
+  return () => set.delete(item)
+}
+
+function checkPositive(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    throw new TypeError(`\`${name}\` must be a whole number over 0, got ${String(value)}`)
+  }
+}
+
+function report(error: unknown): void {
+  // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them
+  console.error(error)
+}

@@ -1,0 +1,11 @@
+/**
+ * The server's side of Eitherway: a hub that publishes, and `serve`, which mounts it on Node's http, https or http2 with
+ * both transports on one URL.
+ *
+ * @packageDocumentation
+ */
+export type { Close, Format, FormatOption } from '@eitherway/core'
+export { createHub, type Hub, type HubOptions, type PublishOptions, type Received } from './hub.ts'
+export { type HistoryLimits, memoryBroker } from './memory.ts'
+export type { Peer, SendOptions } from './peer.ts'
+export { type NodeServer, type ServeOptions, serve } from './serve.ts'

@@ -1,0 +1,100 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Http2SecureServer, Http2Server } from 'node:http2'
+import type { Server as HttpsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { show } from '@eitherway/core'
+import { createListener as createSseListener, type Request, type Response } from '@eitherway/sse/server'
+import { createListener as createWsListener } from '@eitherway/ws/server'
+import type { Hub } from './hub.ts'
+
+/** A server of Node's http, https or http2. */
+export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
+
+/** Settings of {@link serve}. */
+export interface ServeOptions {
+  /** The one path on which both transports answer, e.g. `/live`. */
+  readonly path: string
+  /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
+  readonly maxMessageBytes?: number
+}
+
+/**
+ * Mounts a hub on a server: Server-Sent Events on `GET`, WebSocket on `Upgrade`, both on one path. Requests for any other
+ * path are left to the application, whether its listeners were added before or come later.
+ *
+ * @returns its undo: peers stay, new ones are left to the application.
+ * @throws TypeError when the path does not start with `/` or holds a query.
+ */
+export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: ServeOptions): () => void {
+  if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
+    throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
+  }
+  const onStream = createSseListener(hub.accept)
+  const onUpgrade = createWsListener(hub.accept, maxMessageBytes === undefined ? {} : { maxMessageBytes })
+
+  const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)
+
+  // Every listener of an event hears it, so one that wants a request for itself has to stand before them all. On purpose
+  // not by taking the others off: those added later, as frameworks do, would then answer our path with a 404 as well.
+  let mounted = true
+  const emit = server.emit
+  const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
+    if (mounted && name === 'request' && isOurs(args[0] as Request)) {
+      onRequest(args[0] as Request, args[1] as Response, onStream)
+      return true
+    }
+    if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
+      onUpgrade(...(args as [IncomingMessage, Duplex, Buffer]))
+      return true
+    }
+    return Reflect.apply(emit, this, [name, ...args])
+  }
+  server.emit = ours as typeof server.emit
+  // Without a listener Node would take an upgrade for a plain request. Where the application has none of its own, an
+  // upgrade for another path is refused, or its socket would hang.
+  const refuse = (_: IncomingMessage, socket: Duplex) => {
+    if (socket.writableEnded || server.listenerCount('upgrade') > server.listeners('upgrade').filter((listener) => refusers.has(listener)).length) return
+    socket.on('error', () => {})
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  }
+  refusers.add(refuse)
+  server.on('upgrade', refuse)
+
+  return () => {
+    mounted = false
+    server.removeListener('upgrade', refuse)
+    // Somebody may have stood before us since; then ours stays in the chain and passes everything on.
+    if (server.emit === (ours as typeof server.emit)) server.emit = emit
+  }
+}
+
+const refusers = new WeakSet<object>()
+
+function onRequest(request: Request, response: Response, onStream: (request: Request, response: Response) => void): void {
+  const { method, headers } = request
+  if (method !== 'GET') {
+    refuse(response, 405, `${method} is not for this path; GET an event stream or upgrade to WebSocket`, { Allow: 'GET' })
+    return
+  }
+  if (!acceptsStream(headers.accept)) {
+    refuse(response, 406, 'this path answers with text/event-stream, which the Accept header leaves out')
+    return
+  }
+  onStream(request, response)
+}
+
+/** curl and scripts say `*` or nothing. @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1 */
+function acceptsStream(accept: string | undefined): boolean {
+  if (accept === undefined) return true
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+    if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false
+    return type === 'text/event-stream' || type === 'text/*' || type === '*/*'
+  })
+}
+
+function refuse(response: Response, status: number, reason: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers })
+  // Both kinds of response have this `end`, but no one signature.
+  ;(response as { end(text: string): void }).end(`${reason}\n`)
+}

@@ -1,0 +1,242 @@
+import {
+  addressOf,
+  type Close,
+  ConnectError,
+  type ConnectOptions,
+  checkClose,
+  closeCode,
+  closeCodeOfStatus,
+  type Decoder,
+  type Frame,
+  fitReason,
+  type Limits,
+  type OneWayConnection,
+  ProtocolError,
+  show,
+  type Transport,
+} from '@eitherway/core'
+import { codec } from './codec.ts'
+
+/** As much of `fetch` as is used, so that any fetch fits and a test can bring its own. */
+export type FetchLike = (url: URL, init: RequestInit) => Promise<Response>
+
+/** Settings of {@link sse}. */
+export interface SseOptions {
+  /** Sent with each request, e.g. `Authorization`. They do not follow a redirect to another origin. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** @defaultValue `GET` */
+  readonly method?: string
+  /** Sent with each request, for servers that stream the answer to a POST. */
+  readonly body?: string | Uint8Array<ArrayBuffer> | URLSearchParams
+  /** Whether cookies go along: as in `fetch`. @defaultValue `same-origin` */
+  readonly credentials?: RequestCredentials
+  /** @defaultValue the platform's */
+  readonly fetch?: FetchLike
+}
+
+/** Redirects that are followed for one link, as in the Fetch standard. */
+const maxRedirects = 20
+
+/**
+ * Server-Sent Events over `fetch`: one-way, and unlike `EventSource` with headers, any method, a body, refusals that can
+ * be read and heartbeats that can be heard.
+ *
+ * Any server of `text/event-stream` will do.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export function sse(options: SseOptions = {}): Transport<'one-way'> {
+  const { method = 'GET', body } = options
+  if (body !== undefined && /^(GET|HEAD)$/i.test(method)) {
+    throw new TypeError(`a ${method} request carries no body; set \`method: 'POST'\``)
+  }
+  // A name or value that no header can hold is a mistake of the caller's: better here than at each try.
+  new Headers(options.headers)
+  return { name: 'sse', direction: 'one-way', connect: (url, request) => connect(url, request, options) }
+}
+
+async function connect(url: URL, request: ConnectOptions, options: SseOptions): Promise<OneWayConnection> {
+  request.signal.throwIfAborted()
+  const address = addressOf(url, 'http', request)
+  // A controller of its own, so that `close` can end the body without touching the caller's signal.
+  const abort = new AbortController()
+  const onAbort = () => abort.abort(request.signal.reason)
+  request.signal.addEventListener('abort', onAbort)
+  abort.signal.addEventListener('abort', () => request.signal.removeEventListener('abort', onAbort))
+  try {
+    const response = await ask(address, request.lastEventId, options, abort.signal)
+    if (response.status !== 200) throw await refusal(address, response)
+    checkContentType(address, response)
+    return open(response, abort, request.limits)
+  } catch (error) {
+    abort.abort()
+    request.signal.throwIfAborted()
+    if (error instanceof ConnectError) throw error
+    throw new ConnectError(`${address.origin} could not be reached: ${reasonOf(error)}`, { retryable: true, cause: error })
+  }
+}
+
+/** One request and the redirects it leads to. A later link asks the original URL again. */
+async function ask(address: URL, lastEventId: string, options: SseOptions, signal: AbortSignal): Promise<Response> {
+  const { method = 'GET', body, credentials = 'same-origin', fetch = globalThis.fetch } = options
+  let headers = new Headers(options.headers)
+  const custom = [...headers.keys()].length > 0
+  headers.set('Accept', 'text/event-stream')
+  if (lastEventId !== '') headers.set('Last-Event-ID', toHeader(lastEventId))
+  const init: RequestInit = { method, credentials, cache: 'no-store', signal }
+  if (body !== undefined) init.body = body
+
+  let target = address
+  for (let redirects = 0; ; redirects += 1) {
+    // fetch takes `Authorization` off a redirect to another origin, but no other header: an API key would go along. With
+    // headers of the caller's, redirects are therefore followed by hand.
+    const response = await fetch(target, { ...init, headers, redirect: custom ? 'manual' : 'follow' })
+    if (response.type === 'opaqueredirect') {
+      throw new ConnectError(
+        `${target.origin}${target.pathname} redirects, and a browser does not show where to; with \`headers\`, name the final URL`,
+        { retryable: false },
+      )
+    }
+    const location = redirectStatuses.has(response.status) ? response.headers.get('Location') : null
+    if (location === null || !custom) return response
+    if (redirects >= maxRedirects) {
+      throw new ConnectError(`${address.origin}${address.pathname} redirects more than ${maxRedirects} times`, {
+        retryable: false,
+      })
+    }
+    await response.body?.cancel()
+    const next = new URL(location, target)
+    if (next.protocol !== 'http:' && next.protocol !== 'https:') {
+      throw new ConnectError(`${target.origin}${target.pathname} redirects to ${next.protocol}, which is not HTTP`, {
+        retryable: false,
+      })
+    }
+    if (next.origin !== target.origin) {
+      headers = new Headers([...headers].filter(([name]) => harmless.has(name)))
+      init.credentials = credentials === 'include' ? 'include' : 'omit'
+    }
+    // [spec] Fetch, HTTP-redirect fetch: 303 always, and 301 and 302 after a POST, go on as GET without the body.
+    const asGet = response.status === 303 ? method !== 'GET' : response.status < 303 && method === 'POST'
+    if (asGet) {
+      init.method = 'GET'
+      delete init.body
+      headers.delete('Content-Type')
+    }
+    target = next
+  }
+}
+
+/** What may follow to another origin: nothing that could let somebody in. */
+const harmless = new Set(['accept', 'content-type', 'last-event-id'])
+
+const redirectStatuses = new Set([301, 302, 303, 307, 308])
+
+/** [spec] the id goes back as UTF-8; a header takes one character for each byte. */
+function toHeader(lastEventId: string): string {
+  return /^[\x20-\x7e]*$/.test(lastEventId) ? lastEventId : String.fromCharCode(...new TextEncoder().encode(lastEventId))
+}
+
+async function refusal(address: URL, response: Response): Promise<ConnectError> {
+  const { status } = response
+  await response.body?.cancel()
+  const where = `${address.origin}${address.pathname} answered ${status}`
+  if (status === 204) {
+    return new ConnectError(`${where}: the server asks its clients to stop`, {
+      retryable: false,
+      status,
+      closeCode: closeCode.normal,
+    })
+  }
+  const code = closeCodeOfStatus(status)
+  const retryable = code >= 4000 && code < 4500
+  const advice = retryable ? 'a later try may succeed' : 'reconnecting will not help'
+  return new ConnectError(`${where}; ${advice}`, {
+    retryable,
+    status,
+    closeCode: code,
+    ...retryAfter(response.headers.get('Retry-After')),
+  })
+}
+
+/** Seconds or a date. @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 */
+function retryAfter(value: string | null): { retryAfterMs?: number } {
+  if (value === null) return {}
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  return ms > 0 ? { retryAfterMs: ms } : {}
+}
+
+// [spec] by the essence of the MIME type: parameters and case do not count, and `text/event-stream-x` is another type.
+function checkContentType(address: URL, response: Response): void {
+  const type = response.headers.get('Content-Type')
+  if (type?.split(';', 1)[0]?.trim().toLowerCase() === 'text/event-stream') return
+  const given = type === null ? 'no content type' : `content type ${show(type)}`
+  throw new ConnectError(`${address.origin}${address.pathname} answered with ${given}; an event stream is text/event-stream`, {
+    retryable: false,
+    status: response.status,
+  })
+}
+
+function open(response: Response, abort: AbortController, limits: Limits | undefined): OneWayConnection {
+  const decoder = codec.decoder(limits)
+  let end: Close | undefined
+  let settle: (close: Close) => void
+  const closed = new Promise<Close>((resolve) => {
+    settle = resolve
+  })
+
+  function finish(close: Close): void {
+    if (end !== undefined) return
+    end = close
+    abort.abort()
+    settle(close)
+  }
+  abort.signal.addEventListener('abort', () => finish({ code: closeCode.normal, reason: 'aborted' }))
+
+  async function* frames(): AsyncGenerator<Frame, void, undefined> {
+    const reader = response.body?.getReader()
+    try {
+      for (;;) {
+        const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
+        if (end !== undefined) return
+        if (done) return finish({ code: closeCode.abnormal, reason: 'the stream ended' })
+        const decoded = push(decoder, value)
+        for (const frame of decoded) {
+          if (frame.type === 'close') return finish(frame.close)
+          yield frame
+          if (end !== undefined) return
+        }
+      }
+    } catch (error) {
+      finish(
+        error instanceof ProtocolError
+          ? { code: error.closeCode, reason: fitReason(error.message) }
+          : { code: closeCode.abnormal, reason: fitReason(`the stream broke: ${reasonOf(error)}`) },
+      )
+    }
+  }
+
+  return {
+    direction: 'one-way',
+    closed,
+    close(close = { code: closeCode.normal, reason: '' }) {
+      checkClose(close)
+      finish(close)
+    },
+    [Symbol.asyncIterator]: frames,
+  }
+}
+
+/** Bytes that complete no frame are a sign of life all the same: a large message on a slow link is not silence. */
+function push(decoder: Decoder, chunk: Uint8Array): readonly Frame[] {
+  const frames = decoder.push(chunk)
+  return frames.length === 0 ? signOfLife : frames
+}
+const signOfLife: readonly Frame[] = [{ type: 'heartbeat' }]
+
+/** The innermost reason that the platform gives. */
+function reasonOf(error: unknown): string {
+  let inner = error
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause
+  if (!(inner instanceof Error)) return String(inner)
+  return inner.message || (inner as { code?: string }).code || inner.name
+}

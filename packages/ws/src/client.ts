@@ -1,0 +1,224 @@
+import {
+  addressOf,
+  type Close,
+  ConnectError,
+  type ConnectOptions,
+  checkClose,
+  closeCode,
+  closeCodeOfStatus,
+  defaultEvent,
+  type Decoder,
+  defaultMaxMessageBytes,
+  type Frame,
+  fitReason,
+  createQueue,
+  mayReturn,
+  type Message,
+  ProtocolError,
+  show,
+  type Transport,
+  type TwoWayConnection,
+} from '@eitherway/core'
+import { codec, plain, subprotocol } from './codec.ts'
+
+/** As much of the platform's `WebSocket` class as is used, so that any of its kind fits and a test can bring its own. */
+export type WebSocketLike = new (url: URL, protocols: string[]) => WebSocket
+
+/** Settings of {@link ws}. */
+export interface WsOptions {
+  /**
+   * Whether to speak without a subprotocol, to a server that is not ours: a message is its data and nothing more, in both
+   * directions. It then has no id and the event `message`.
+   *
+   * @defaultValue false
+   */
+  readonly plain?: boolean
+  /** @defaultValue the platform's, or that of the package `ws` where there is none (Node before 22) */
+  readonly WebSocket?: WebSocketLike
+}
+
+/**
+ * WebSocket: two-way.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6455
+ */
+export function ws(options: WsOptions = {}): Transport<'two-way'> {
+  return { name: 'ws', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
+}
+
+/** What may wait to be sent before a `send` holds back. */
+const highWaterBytes = 64 * 1024
+
+/** What may wait to be read. A platform that can hold the sender back does so here; a browser cannot, and lets go. */
+const maxUnreadBytes = 16 * 1024 * 1024
+
+async function connect(url: URL, request: ConnectOptions, options: WsOptions): Promise<TwoWayConnection> {
+  const { signal, limits, lastEventId } = request
+  signal.throwIfAborted()
+  const address = addressOf(url, 'ws', request)
+  // A browser's WebSocket has no headers, so the position goes in the query.
+  if (lastEventId !== '') address.searchParams.set('lastEventId', lastEventId)
+  const maxMessageBytes = limits?.maxMessageBytes ?? defaultMaxMessageBytes
+  const WebSocket = options.WebSocket ?? globalThis.WebSocket ?? (await ofPackage(maxMessageBytes))
+  signal.throwIfAborted()
+  const socket = new WebSocket(address, options.plain ? [] : [subprotocol])
+  socket.binaryType = 'arraybuffer'
+  const link = options.plain ? plain : codec
+  const connection = open(socket, link.decoder(limits), link === plain, signal)
+  await opened(socket, address, signal)
+  return connection
+}
+
+/** The package's class, with the limits that a platform's own would not take. */
+async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
+  const { WebSocket } = await import('ws')
+  const options = { maxPayload: maxMessageBytes + headRoomBytes, perMessageDeflate: false, closeTimeout: 5000 }
+  return class extends WebSocket {
+    constructor(url: URL, protocols: string[]) {
+      super(url, protocols, options)
+    }
+  } as unknown as WebSocketLike
+}
+
+/** Room for a message's id and event beside its data. */
+const headRoomBytes = 4096
+
+/** What the package's socket has beyond the platform's. */
+interface PackageSocket {
+  on?(event: 'unexpected-response', listener: (request: Destroyable, response: { statusCode?: number; headers: { 'retry-after'?: string } }) => void): void
+  pause?(): void
+  resume?(): void
+}
+interface Destroyable {
+  destroy(): void
+}
+
+/** Fulfils when the socket is open. */
+function opened(socket: WebSocket & PackageSocket, address: URL, signal: AbortSignal): Promise<void> {
+  const where = `${address.origin}${address.pathname}`
+  return new Promise((resolve, reject) => {
+    let refusal: ConnectError | undefined
+    let reason = ''
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    socket.addEventListener('open', () => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    socket.addEventListener('error', (event) => {
+      // The package says what happened; a platform's event is empty, on purpose of its standard.
+      reason ||= (event as ErrorEvent).message ?? ''
+    })
+    socket.addEventListener('close', () => {
+      signal.removeEventListener('abort', onAbort)
+      reject(refusal ?? unreachable(where, reason))
+    })
+    socket.on?.('unexpected-response', (request, response) => {
+      const status = response.statusCode ?? 0
+      const code = closeCodeOfStatus(status)
+      const retryable = mayReturn(code)
+      const seconds = Number(response.headers['retry-after'])
+      refusal = new ConnectError(
+        `${where} answered ${status} to the upgrade; ${retryable ? 'a later try may succeed' : 'reconnecting will not help'}`,
+        { retryable, status, closeCode: code, ...(seconds > 0 && { retryAfterMs: seconds * 1000 }) },
+      )
+      request.destroy()
+    })
+  })
+}
+
+function unreachable(where: string, reason: string): ConnectError {
+  if (/subprotocol/i.test(reason)) {
+    return new ConnectError(
+      `${where} does not speak ${subprotocol}; if it is a plain WebSocket server, use \`transport: ws({ plain: true })\``,
+      { retryable: false },
+    )
+  }
+  return new ConnectError(`${where} could not be reached${reason === '' ? '; the platform does not say why' : `: ${reason}`}`, {
+    retryable: true,
+  })
+}
+
+function open(socket: WebSocket & PackageSocket, decoder: Decoder, isPlain: boolean, signal: AbortSignal): TwoWayConnection {
+  const frames = createQueue<Frame>()
+  let paused = false
+  let end: Close | undefined
+  let settle: (close: Close) => void
+  const closed = new Promise<Close>((resolve) => {
+    settle = resolve
+  })
+
+  function finish(close: Close): void {
+    if (end !== undefined) return
+    end = close
+    signal.removeEventListener('abort', onAbort)
+    frames.end()
+    settle(close)
+  }
+  function leave(close: Close): void {
+    if (end !== undefined) return
+    finish(close)
+    frames.drop()
+    // A browser sends only these two ranges; for any other code the other side learns none.
+    if (close.code === 1000 || close.code >= 3000) socket.close(close.code, close.reason)
+    else socket.close()
+  }
+  const onAbort = () => leave({ code: closeCode.normal, reason: 'aborted' })
+  signal.addEventListener('abort', onAbort)
+
+  async function holdBack(): Promise<void> {
+    if (paused) return
+    if (socket.pause === undefined || socket.resume === undefined) {
+      leave({ code: closeCode.slowReader, reason: `more than ${maxUnreadBytes} bytes wait to be read` })
+      return
+    }
+    paused = true
+    socket.pause()
+    await frames.below(maxUnreadBytes / 2)
+    paused = false
+    if (end === undefined) socket.resume()
+  }
+
+  socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
+    if (end !== undefined) return
+    const chunk = typeof data === 'string' ? data : new Uint8Array(data)
+    try {
+      for (const frame of decoder.push(chunk)) {
+        // Cheaper than a byte count, and close enough for a bound of this size.
+        const size = typeof chunk === 'string' ? chunk.length : chunk.byteLength
+        if (frames.push(frame, size) > maxUnreadBytes) void holdBack()
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      leave({ code: error.closeCode, reason: fitReason(error.message) })
+    }
+  })
+  socket.addEventListener('close', ({ code, reason }) => finish({ code, reason }))
+  // Without a listener the package would throw at the whole process; `close` follows and says the same.
+  socket.addEventListener('error', () => {})
+
+  return {
+    direction: 'two-way',
+    closed,
+    close(close = { code: closeCode.normal, reason: '' }) {
+      checkClose(close)
+      leave(close)
+    },
+    async send(message: Message) {
+      if (end !== undefined) {
+        throw new ConnectError(`the connection has ended (${end.code}${end.reason && ` ${end.reason}`})`, { retryable: true })
+      }
+      if (isPlain && (message.event !== defaultEvent || message.id !== '')) {
+        throw new TypeError(
+          `a plain WebSocket carries data only, so the event must be "${defaultEvent}" without an id, got ${show(message.event)}`,
+        )
+      }
+      socket.send((isPlain ? plain : codec).encode({ type: 'message', message }) as string | Uint8Array<ArrayBuffer>)
+      // The platform tells how much waits, but not when it has gone.
+      while (socket.bufferedAmount > highWaterBytes && end === undefined) {
+        await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5))])
+      }
+    },
+    [Symbol.asyncIterator]: () => frames[Symbol.asyncIterator](),
+  }
+}

@@ -1,0 +1,89 @@
+import {
+  byteLength,
+  type Codec,
+  checkSize,
+  defaultEvent,
+  defaultMaxMessageBytes,
+  type Frame,
+  fromTriple,
+  type Limits,
+  ProtocolError,
+  show,
+  toTriple,
+} from '@eitherway/core'
+
+/** The subprotocol that `codec` speaks. A link without a subprotocol is plain. */
+export const subprotocol = 'eitherway.v1'
+
+/**
+ * Frames of the subprotocol `eitherway.v1`: the triple of Server-Sent Events, split by its first two line feeds,
+ * `id LF event LF data`, text in a text message, bytes in a binary one.
+ */
+export const codec: Codec = { encode, decoder }
+
+/** A link without a subprotocol: a message is its data and nothing more, and the protocol's own frames have no word. */
+export const plain: Codec = {
+  encode: (frame) => (frame.type === 'message' ? frame.message.data : ''),
+  decoder({ maxMessageBytes = defaultMaxMessageBytes } = {}) {
+    return {
+      push(data) {
+        checkSize(byteLength(data), maxMessageBytes)
+        return [{ type: 'message', message: Object.freeze({ id: '', event: defaultEvent, data }) }]
+      },
+    }
+  },
+}
+
+const utf8 = new TextEncoder()
+
+function encode(frame: Frame): string | Uint8Array {
+  const { id, event, data } = frame.type === 'message' ? frame.message : toTriple(frame)
+  if (typeof data === 'string') return `${id}\n${event}\n${data}`
+  const head = utf8.encode(`${id}\n${event}\n`)
+  const bytes = new Uint8Array(head.byteLength + data.byteLength)
+  bytes.set(head)
+  bytes.set(data, head.byteLength)
+  return bytes
+}
+
+/** Each `push` takes one WebSocket message: the wire cuts nowhere else. */
+function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}) {
+  return {
+    push(chunk: string | Uint8Array): Frame[] {
+      const frame = fromTriple(typeof chunk === 'string' ? splitText(chunk) : splitBytes(chunk))
+      if (frame === undefined) return []
+      if (frame.type === 'message') checkSize(byteLength(frame.message.data), maxMessageBytes)
+      return [frame]
+    },
+  }
+}
+
+function splitText(chunk: string) {
+  const first = chunk.indexOf('\n')
+  const second = first === -1 ? -1 : chunk.indexOf('\n', first + 1)
+  if (second === -1) throw missing(show(chunk))
+  return named(chunk.slice(0, first), chunk.slice(first + 1, second), chunk.slice(second + 1))
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function splitBytes(chunk: Uint8Array) {
+  const first = chunk.indexOf(10)
+  const second = first === -1 ? -1 : chunk.indexOf(10, first + 1)
+  if (second === -1) throw missing(`${chunk.byteLength} bytes`)
+  let head: string
+  try {
+    head = strictUtf8.decode(chunk.subarray(0, second))
+  } catch (cause) {
+    throw new ProtocolError('the id and event of a binary message are not UTF-8', { closeCode: 1007, cause })
+  }
+  return named(head.slice(0, head.indexOf('\n')), head.slice(head.indexOf('\n') + 1), chunk.subarray(second + 1))
+}
+
+function named<T>(id: string, event: string, data: T) {
+  return { id, event: event === '' ? defaultEvent : event, data }
+}
+
+function missing(shown: string): ProtocolError {
+  return new ProtocolError(`a message of ${subprotocol} is id, event and data, split by line feeds; got ${shown}`)
+}

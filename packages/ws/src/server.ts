@@ -1,0 +1,211 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import {
+  type Accept,
+  byteLength,
+  type Close,
+  type Codec,
+  checkClose,
+  closeCode,
+  createQueue,
+  defaultMaxMessageBytes,
+  type Encoder,
+  fitReason,
+  type Limits,
+  type Message,
+  ProtocolError,
+  remoteOf,
+  requestHeaders,
+  requestUrl,
+  type ServerConnection,
+} from '@eitherway/core'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { codec, plain, subprotocol } from './codec.ts'
+
+/** Settings of {@link createListener}. */
+export interface ListenerOptions extends Limits {
+  /**
+   * How long a closing handshake may take, in milliseconds; then the socket is destroyed.
+   *
+   * @defaultValue 5000
+   */
+  readonly closeTimeoutMs?: number
+}
+
+/** What may wait for the application to read before the client is held back. */
+const highWaterBytes = 64 * 1024
+
+/** Room for a message's id and event beside its data. */
+const headRoomBytes = 4096
+
+/**
+ * The server's side of WebSocket, for the `upgrade` event of Node's http: shakes hands and hands each link to `accept`.
+ *
+ * A client that offers the subprotocol `eitherway.v1` gets it. One that offers none gets a plain link: a message is its
+ * data and nothing more.
+ *
+ * @returns a listener for upgrade requests; whoever mounts it chooses them.
+ */
+export function createListener(
+  accept: Accept,
+  options: ListenerOptions = {},
+): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const { maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
+  const settings = {
+    noServer: true,
+    clientTracking: false,
+    // Frames are written beside `ws`, straight to the socket: with compression on, `ws` might hold frames back meanwhile.
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes + headRoomBytes,
+    closeTimeout: closeTimeoutMs,
+    handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
+  } as const
+  const server = new WebSocketServer(settings)
+  return (request, socket, head) => {
+    // The bytes that the handshake itself takes count as the connection's.
+    const before = bytesWrittenOf(socket)
+    // `ws` listens for errors only while it owns the socket, which it does not between the event and the handshake.
+    socket.on('error', () => {})
+    const url = requestUrl(request.url, request.headers.host)
+    if (url === undefined) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      accept(open(webSocket, socket, request, url, { maxMessageBytes }, before))
+    })
+  }
+}
+
+function open(
+  webSocket: WebSocket,
+  socket: Duplex,
+  request: IncomingMessage,
+  url: URL,
+  limits: Limits,
+  before: number,
+): ServerConnection {
+  const isPlain = webSocket.protocol !== subprotocol
+  const link = isPlain ? plain : codec
+  const decoder = link.decoder(limits)
+  const messages = createQueue<Message>()
+  let paused = false
+  let end: Close | undefined
+  let settle: (close: Close) => void
+  const closed = new Promise<Close>((resolve) => {
+    settle = resolve
+  })
+
+  function finish(close: Close): void {
+    if (end !== undefined) return
+    end = close
+    messages.end()
+    settle(close)
+  }
+  function leave(close: Close): void {
+    if (end !== undefined) return
+    finish(close)
+    messages.drop()
+    webSocket.close(close.code, close.reason)
+  }
+
+  async function holdBack(): Promise<void> {
+    if (paused) return
+    paused = true
+    webSocket.pause()
+    await messages.below(highWaterBytes / 2)
+    paused = false
+    webSocket.resume()
+  }
+
+  webSocket.on('message', (data: RawData, isBinary: boolean) => {
+    if (end !== undefined) return
+    // With the default `binaryType` a message is one Buffer.
+    const bytes = data as Buffer
+    try {
+      for (const frame of decoder.push(isBinary ? bytes : bytes.toString())) {
+        // The protocol's own frames come from servers only; a newer client's are passed over.
+        if (frame.type !== 'message') continue
+        if (messages.push(frame.message, byteLength(frame.message.data)) > highWaterBytes) void holdBack()
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      leave({ code: error.closeCode, reason: fitReason(error.message) })
+    }
+  })
+  webSocket.on('close', (code, reason) => finish({ code, reason: reason.toString() }))
+  // `close` follows with the code that says the same.
+  webSocket.on('error', () => {})
+
+  return {
+    direction: 'two-way',
+    encoder: isPlain ? plainFrames : frames,
+    url,
+    headers: requestHeaders(request.headers),
+    remote: remoteOf(request.socket),
+    lastEventId: url.searchParams.get('lastEventId') ?? '',
+    closed,
+    messages,
+    get bytesWritten() {
+      return bytesWrittenOf(socket) - before
+    },
+    write(chunk) {
+      // Nothing may follow the close frame that `ws` has sent.
+      if (end !== undefined || webSocket.readyState !== WebSocket.OPEN) return 0
+      if (chunk.length > 0) socket.write(chunk)
+      return socket.writableLength
+    },
+    async drained() {
+      // A `drain` may never come after a close, so both are waited for.
+      while (end === undefined && socket.writableNeedDrain) await Promise.race([once(socket, 'drain'), closed])
+    },
+    close(close = { code: closeCode.normal, reason: '' }) {
+      checkClose(close)
+      leave(close)
+    },
+  }
+}
+
+const bytesWrittenOf = (socket: Duplex): number => ('bytesWritten' in socket ? Number(socket.bytesWritten) : 0)
+
+/**
+ * Frames the messages of a codec for the wire, so that one buffer serves every peer: `ws` would frame each message anew
+ * for each, at a quarter more CPU. It goes to the socket that Node's `upgrade` event handed over, whole and in one write,
+ * so it never falls inside a frame of `ws`.
+ */
+function framed({ encode }: Codec, heartbeat?: Uint8Array): Encoder {
+  return {
+    encode(frame) {
+      if (frame.type === 'heartbeat' && heartbeat !== undefined) return heartbeat
+      const payload = encode(frame)
+      if (payload.length === 0 && frame.type !== 'message') return payload
+      return toWire(payload)
+    },
+  }
+}
+
+/** An unmasked frame: a final text or binary message. @see https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
+function toWire(payload: string | Uint8Array): Buffer {
+  const text = typeof payload === 'string'
+  const size = text ? Buffer.byteLength(payload) : payload.byteLength
+  const head = size < 126 ? 2 : size < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(head + size)
+  frame[0] = text ? 0x81 : 0x82
+  if (head === 2) {
+    frame[1] = size
+  } else if (head === 4) {
+    frame[1] = 126
+    frame.writeUInt16BE(size, 2)
+  } else {
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(size), 2)
+  }
+  if (text) frame.write(payload, head)
+  else frame.set(payload, head)
+  return frame
+}
+
+const frames = framed(codec)
+/** A plain link has no word for a heartbeat, so an empty ping keeps the proxies in between awake. */
+const plainFrames = framed(plain, Uint8Array.of(0x89, 0))

@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** The root of the repository; every command runs there. */
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * Runs a Node program with our own output, and says whether it succeeded.
+ * Programs are named by path, not by `node_modules/.bin`, whose files need a shell on Windows.
+ * @param {string} program
+ * @param {string[]} [args]
+ */
+export function runNode(program, args = []) {
+  const timeout = 40 * 60_000 // longer than any step takes, shorter than any CI waits
+  const { status, error } = spawnSync(process.execPath, [program, ...args], {
+    cwd: root,
+    stdio: 'inherit',
+    timeout,
+  })
+  if (error) console.error(`${program}: ${error.message}`)
+  return status === 0
+}
+
+/**
+ * The entry of a script: a failure is one line, not a stack.
+ * @param {() => unknown} main
+ */
+export async function script(main) {
+  try {
+    await main()
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
+  }
+}

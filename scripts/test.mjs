@@ -1,0 +1,62 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureInstalled } from './install.mjs'
+import { runNode, script } from './run.mjs'
+import { ensureSystem } from './system.mjs'
+
+const args = process.argv.slice(2)
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+/** @type {Record<string, () => boolean>} */
+const checks = {
+  'format and lint': () => runNode('node_modules/@biomejs/biome/bin/biome', ['check', '--error-on-warnings']),
+  types: () => runNode('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.json']),
+  build: () => runNode('scripts/build.mjs'),
+  tests: vitest,
+  reference: () => runNode('node_modules/typedoc/bin/typedoc'),
+}
+
+await script(() => {
+  ensureInstalled()
+  ensureSystem({ install: args.length === 0 })
+  for (const [name, check] of Object.entries(args.length === 0 ? checks : { tests: vitest })) {
+    console.log(`\n${name}`)
+    const start = performance.now()
+    const passed = check()
+    const seconds = ((performance.now() - start) / 1000).toFixed(1)
+    console.log(`${name}: ${passed ? 'passed' : 'FAILED'} in ${seconds} s`)
+    if (passed) continue
+    process.exitCode = 1
+    // A check that failed is one failure, so that the last line never says `0 failed` of a failed run.
+    if (check !== vitest || counts.failed === 0) counts.failed++
+  }
+  const { passed, failed, skipped } = counts
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+})
+
+function vitest() {
+  const folder = mkdtempSync(join(tmpdir(), 'eitherway-'))
+  const report = join(folder, 'report.json')
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const passed = runNode('node_modules/vitest/vitest.mjs', ['run', ...reporters, ...args])
+    if (existsSync(report)) count(JSON.parse(readFileSync(report, 'utf8')))
+    return passed
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** @param {{ testResults: { status: string, assertionResults: { status: string }[] }[] }} report */
+function count({ testResults }) {
+  for (const file of testResults) {
+    for (const { status } of file.assertionResults) {
+      if (status === 'passed' || status === 'failed') counts[status]++
+      else counts.skipped++
+    }
+    const couldNotRun =
+      file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed')
+    if (couldNotRun) counts.failed++
+  }
+}

@@ -3,8 +3,8 @@ import {
   begin,
   byteLength,
   type Close,
-  type Connection,
   ConnectError,
+  type Connection,
   checkClose,
   checkName,
   clampRetryMs,
@@ -76,7 +76,10 @@ export interface ClientOptions<T extends TransportOption = TransportOption> exte
  * client.on('prices', (prices) => console.log(prices))
  * ```
  */
-export function connect<const T extends TransportOption>(url: string | URL, options: ClientOptions<T>): Client<DirectionOf<T>> {
+export function connect<const T extends TransportOption>(
+  url: string | URL,
+  options: ClientOptions<T>,
+): Client<DirectionOf<T>> {
   return createClient(url, options) as Client<DirectionOf<T>>
 }
 
@@ -86,7 +89,8 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   const { channels = [], lastEventId = '', maxQueuedBytes = 1024 * 1024, onError = report } = options
   const format = formatOf(options.format)
   for (const channel of channels) checkName('channel', channel)
-  const limits: Limits = options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes }
+  const limits: Limits =
+    options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes }
   const settings: LifecycleOptions = {
     reconnect: options.reconnect ?? true,
     connectMs: checkMs('connectMs', options.connectMs ?? 10_000),
@@ -193,7 +197,11 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     try {
       received = { id, event, data: format.decode(data) }
     } catch (error) {
-      onError(new Error(`a message of event ${show(event)} was left out: ${(error as Error).message}`, { cause: error }))
+      onError(
+        new Error(`a message of event ${show(event)} was left out: ${(error as Error).message}`, {
+          cause: error,
+        }),
+      )
       return
     }
     const size = iterations.size === 0 ? 0 : byteLength(data)
@@ -201,7 +209,9 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       if (iteration.push(received, size) <= maxQueuedBytes) continue
       iterations.delete(iteration)
       iteration.end(
-        new Error(`an iteration was left behind: more than ${maxQueuedBytes} bytes wait to be read; read faster or raise \`maxQueuedBytes\``),
+        new Error(
+          `an iteration was left behind: more than ${maxQueuedBytes} bytes wait to be read; read faster or raise \`maxQueuedBytes\``,
+        ),
       )
     }
     if (readers === undefined) return
@@ -281,7 +291,10 @@ function lossOf(error: unknown): { close: Close; retryAfterMs?: number | undefin
   const reason = fitReason(error instanceof Error ? error.message : String(error))
   if (error instanceof ConnectError) {
     const { closeCode: code, retryAfterMs } = error
-    return { close: { code, reason }, retryAfterMs: retryAfterMs === undefined ? undefined : clampRetryMs(retryAfterMs) }
+    return {
+      close: { code, reason },
+      retryAfterMs: retryAfterMs === undefined ? undefined : clampRetryMs(retryAfterMs),
+    }
   }
   // Not the network's and not the server's: to try it again would bring the same.
   return { close: { code: closeCode.protocolError, reason } }
@@ -294,7 +307,8 @@ function urlOf(given: string | URL): URL {
   try {
     url = new URL(given, base)
   } catch (cause) {
-    const advice = base === undefined ? '; outside a page it must be absolute, e.g. "http://localhost:8080/live"' : ''
+    const advice =
+      base === undefined ? '; outside a page it must be absolute, e.g. "http://localhost:8080/live"' : ''
     throw new TypeError(`${show(String(given))} is no URL${advice}`, { cause })
   }
   // Speaks up now about a scheme that no transport has, and not at each try.
@@ -304,7 +318,9 @@ function urlOf(given: string | URL): URL {
 
 function checkMs(name: string, ms: number): number {
   if (typeof ms === 'number' && ms >= 0 && ms <= 2 ** 31 - 1) return ms
-  throw new TypeError(`\`${name}\` must be a number of milliseconds from 0 to ${2 ** 31 - 1}, got ${String(ms)}`)
+  throw new TypeError(
+    `\`${name}\` must be a number of milliseconds from 0 to ${2 ** 31 - 1}, got ${String(ms)}`,
+  )
 }
 
 function add<T>(set: Set<T>, item: T): () => void {

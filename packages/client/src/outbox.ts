@@ -63,9 +63,12 @@ export function createOutbox(maxBytes: number): Outbox {
         if (ended !== undefined) throw closedError(ended)
         const size = byteLength(message.data)
         if (entries.length > 0 && bytes + size > maxBytes) {
-          throw new ConnectError(`${bytes} bytes wait to be sent already; await each \`send\`, or raise \`maxQueuedBytes\``, {
-            retryable: true,
-          })
+          throw new ConnectError(
+            `${bytes} bytes wait to be sent already; await each \`send\`, or raise \`maxQueuedBytes\``,
+            {
+              retryable: true,
+            },
+          )
         }
         const onAbort = () => {
           if (remove(entry)) entry.reject(signal?.reason)
@@ -105,7 +108,10 @@ export function createOutbox(maxBytes: number): Outbox {
 }
 
 function closedError({ code, reason }: Close): ConnectError {
-  return new ConnectError(`the client is closed (${code}${reason && ` ${reason}`}); the message was not sent`, {
-    retryable: false,
-  })
+  return new ConnectError(
+    `the client is closed (${code}${reason && ` ${reason}`}); the message was not sent`,
+    {
+      retryable: false,
+    },
+  )
 }

@@ -8,10 +8,16 @@ import type { ConnectOptions } from './transport.ts'
  * @param scheme - what the transport speaks.
  * @throws TypeError when the URL is of another scheme, or holds a user name or password.
  */
-export function addressOf(url: URL, scheme: 'http' | 'ws', { channels }: Pick<ConnectOptions, 'channels'>): URL {
+export function addressOf(
+  url: URL,
+  scheme: 'http' | 'ws',
+  { channels }: Pick<ConnectOptions, 'channels'>,
+): URL {
   const secure = secureSchemes.get(url.protocol)
   if (secure === undefined) {
-    throw new TypeError(`the URL must start with http:, https:, ws: or wss:, got "${url.protocol}//${url.host}"`)
+    throw new TypeError(
+      `the URL must start with http:, https:, ws: or wss:, got "${url.protocol}//${url.host}"`,
+    )
   }
   if (url.username !== '' || url.password !== '') {
     throw new TypeError(`the URL of ${url.host} must not hold a user name or password: URLs end up in logs`)

@@ -29,9 +29,12 @@ export const json: Format = {
     try {
       return JSON.parse(data)
     } catch (cause) {
-      throw new ProtocolError(`${show(data)} is not JSON; if the server sends plain text, connect with \`format: 'text'\``, {
-        cause,
-      })
+      throw new ProtocolError(
+        `${show(data)} is not JSON; if the server sends plain text, connect with \`format: 'text'\``,
+        {
+          cause,
+        },
+      )
     }
   },
 }
@@ -53,7 +56,11 @@ export type FormatOption = 'json' | 'text' | Format
 export function formatOf(option: FormatOption = 'json'): Format {
   if (option === 'json') return json
   if (option === 'text') return text
-  if (typeof option === 'object' && typeof option?.encode === 'function' && typeof option.decode === 'function') {
+  if (
+    typeof option === 'object' &&
+    typeof option?.encode === 'function' &&
+    typeof option.decode === 'function'
+  ) {
     return option
   }
   const given = typeof option === 'string' ? show(option) : kind(option)

@@ -36,7 +36,7 @@ export interface Limits {
 }
 
 /** The default of {@link Limits.maxMessageBytes}: 1 MiB. */
-export const defaultMaxMessageBytes = 1024 * 1024
+export const defaultMaxMessageBytes: number = 1024 * 1024
 
 /** Writes frames. Its identity is the cache key of encode-once: one encoder, one encoding, however many connections. */
 export interface Encoder {
@@ -125,7 +125,8 @@ export function fromTriple(triple: Triple): Frame | undefined {
   }
 }
 
-const isDuration = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < Infinity
+const isDuration = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value < Infinity
 
 function parseObject(event: string, data: string | Uint8Array): Record<string, unknown> {
   let value: unknown
@@ -140,7 +141,10 @@ function parseObject(event: string, data: string | Uint8Array): Record<string, u
 
 function malformed(event: string, data: string | Uint8Array, cause?: unknown): ProtocolError {
   const shown = typeof data === 'string' ? show(data) : `${data.byteLength} bytes`
-  return new ProtocolError(`the server's ${event} frame holds ${shown}, which is not what the protocol says`, { cause })
+  return new ProtocolError(
+    `the server's ${event} frame holds ${shown}, which is not what the protocol says`,
+    { cause },
+  )
 }
 
 /** Throws when a message is over the limit. @internal */

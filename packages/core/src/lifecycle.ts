@@ -40,7 +40,12 @@ export type Input =
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly frame: Frame }
   /** The link ended, or did not come about. `random` in [0, 1). */
-  | { readonly type: 'lost'; readonly close: Close; readonly retryAfterMs?: number | undefined; readonly random: number }
+  | {
+      readonly type: 'lost'
+      readonly close: Close
+      readonly retryAfterMs?: number | undefined
+      readonly random: number
+    }
   /** The deadline that was last set has passed. */
   | { readonly type: 'deadline'; readonly random: number }
   /** The application is done. */

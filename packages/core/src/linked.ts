@@ -4,7 +4,14 @@ import { ConnectError, ProtocolError } from './errors.ts'
 import { type Codec, checkSize, defaultMaxMessageBytes, type Frame, fromTriple, toTriple } from './frame.ts'
 import { byteLength, type Message } from './message.ts'
 import { createQueue } from './queue.ts'
-import type { Accept, Connection, ConnectOptions, Direction, ServerConnection, Transport } from './transport.ts'
+import type {
+  Accept,
+  Connection,
+  ConnectOptions,
+  Direction,
+  ServerConnection,
+  Transport,
+} from './transport.ts'
 
 /** Settings of {@link linked}. */
 export interface LinkedOptions<D extends Direction> {

@@ -69,11 +69,15 @@ export function checkName(what: string, name: string): void {
     )
   }
   if (name.startsWith('~')) {
-    throw new TypeError(`\`${what}\` must not start with "~", got ${show(name)}: those names belong to the protocol`)
+    throw new TypeError(
+      `\`${what}\` must not start with "~", got ${show(name)}: those names belong to the protocol`,
+    )
   }
   // A string of n UTF-16 units is at most 3n bytes, so most names need no count.
   if (name.length * 3 > maxNameBytes && byteLength(name) > maxNameBytes) {
-    throw new TypeError(`\`${what}\` must be at most ${maxNameBytes} bytes, got ${byteLength(name)}: ${show(name)}`)
+    throw new TypeError(
+      `\`${what}\` must be at most ${maxNameBytes} bytes, got ${byteLength(name)}: ${show(name)}`,
+    )
   }
 }
 

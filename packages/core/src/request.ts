@@ -26,7 +26,10 @@ export function requestHeaders(given: Readonly<Record<string, string | string[] 
 }
 
 /** The other end of a request's socket. `undefined` once it is gone. */
-export function remoteOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): Remote | undefined {
+export function remoteOf(socket: {
+  remoteAddress?: string | undefined
+  remotePort?: number | undefined
+}): Remote | undefined {
   const { remoteAddress: address, remotePort: port } = socket
   return address === undefined || port === undefined ? undefined : { address, port }
 }

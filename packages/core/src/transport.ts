@@ -40,7 +40,9 @@ export interface TwoWayConnection extends Closable, AsyncIterable<Frame> {
 }
 
 /** One link. `send` is absent on a one-way connection, not throwing. */
-export type Connection<D extends Direction = Direction> = D extends 'two-way' ? TwoWayConnection : OneWayConnection
+export type Connection<D extends Direction = Direction> = D extends 'two-way'
+  ? TwoWayConnection
+  : OneWayConnection
 
 /** What a client tells a transport about the link it wants. */
 export interface ConnectOptions {

@@ -227,13 +227,16 @@ export function createHub(options: HubOptions = {}): Hub {
     peers,
     accept,
     async publish(channel, data, { event = channel } = {}) {
-      if (closed !== undefined) throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
+      if (closed !== undefined)
+        throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
       checkName('channel', channel)
       checkName('event', event)
       const encoded = format.encode(data)
       const size = byteLength(encoded)
       if (size > maxMessageBytes) {
-        throw new TypeError(`a message of ${size} bytes is over the hub's \`maxMessageBytes\` of ${maxMessageBytes}`)
+        throw new TypeError(
+          `a message of ${size} bytes is over the hub's \`maxMessageBytes\` of ${maxMessageBytes}`,
+        )
       }
       return broker.publish(channel, event, encoded)
     },

@@ -23,7 +23,11 @@ interface Log {
  * Ids are `<epoch>-<number>`, the number counted over all channels.
  */
 export function memoryBroker(limits: HistoryLimits = {}): Broker {
-  const { messages: maxMessages = 1000, bytes: maxBytes = 4 * 1024 * 1024, ageMs: maxAgeMs = 300_000 } = limits
+  const {
+    messages: maxMessages = 1000,
+    bytes: maxBytes = 4 * 1024 * 1024,
+    ageMs: maxAgeMs = 300_000,
+  } = limits
   const epoch = newEpoch()
   const logs = new Map<string, Log>()
   const listeners = new Set<BrokerListener>()

@@ -73,7 +73,10 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
     if (chunk.length === 0) return 0
     const queued = connection.write(chunk)
     if (queued > maxQueuedBytes) {
-      connection.close({ code: closeCode.slowReader, reason: `more than ${maxQueuedBytes} bytes wait to be read` })
+      connection.close({
+        code: closeCode.slowReader,
+        reason: `more than ${maxQueuedBytes} bytes wait to be read`,
+      })
     }
     return queued
   }
@@ -99,7 +102,9 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
       if (id !== '') {
         checkId(id)
         if (channels.size > 0) {
-          throw new TypeError(`\`id\` is for peers without channels; this one follows ${channels.size}, whose ids mark its position`)
+          throw new TypeError(
+            `\`id\` is for peers without channels; this one follows ${channels.size}, whose ids mark its position`,
+          )
         }
       }
       const message = createMessage(event, format.encode(data), id)
@@ -120,6 +125,8 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
 /** @throws TypeError when a client would not follow it. @internal */
 export function checkRetryMs(retryMs: number): void {
   if (!Number.isInteger(retryMs) || retryMs < 0 || retryMs > maxRetryMs) {
-    throw new TypeError(`\`retryMs\` must be a whole number of milliseconds from 0 to ${maxRetryMs}, got ${String(retryMs)}`)
+    throw new TypeError(
+      `\`retryMs\` must be a whole number of milliseconds from 0 to ${maxRetryMs}, got ${String(retryMs)}`,
+    )
   }
 }

@@ -53,8 +53,15 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   // Without a listener Node would take an upgrade for a plain request. Where the application has none of its own, an
   // upgrade for another path is refused, or its socket would hang.
   const refuse = (_: IncomingMessage, socket: Duplex) => {
-    if (socket.writableEnded || server.listenerCount('upgrade') > server.listeners('upgrade').filter((listener) => refusers.has(listener)).length) return
-    socket.on('error', () => {})
+    if (
+      socket.writableEnded ||
+      server.listenerCount('upgrade') >
+        server.listeners('upgrade').filter((listener) => refusers.has(listener)).length
+    )
+      return
+    socket.on('error', () => {
+      // It is on its way out.
+    })
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   }
   refusers.add(refuse)
@@ -70,10 +77,16 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
 
 const refusers = new WeakSet<object>()
 
-function onRequest(request: Request, response: Response, onStream: (request: Request, response: Response) => void): void {
+function onRequest(
+  request: Request,
+  response: Response,
+  onStream: (request: Request, response: Response) => void,
+): void {
   const { method, headers } = request
   if (method !== 'GET') {
-    refuse(response, 405, `${method} is not for this path; GET an event stream or upgrade to WebSocket`, { Allow: 'GET' })
+    refuse(response, 405, `${method} is not for this path; GET an event stream or upgrade to WebSocket`, {
+      Allow: 'GET',
+    })
     return
   }
   if (!acceptsStream(headers.accept)) {
@@ -93,7 +106,12 @@ function acceptsStream(accept: string | undefined): boolean {
   })
 }
 
-function refuse(response: Response, status: number, reason: string, headers: Record<string, string> = {}): void {
+function refuse(
+  response: Response,
+  status: number,
+  reason: string,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers })
   // Both kinds of response have this `end`, but no one signature.
   ;(response as { end(text: string): void }).end(`${reason}\n`)

@@ -6,20 +6,20 @@ import {
   checkClose,
   closeCode,
   closeCodeOfStatus,
-  defaultEvent,
+  createQueue,
   type Decoder,
+  defaultEvent,
   defaultMaxMessageBytes,
   type Frame,
   fitReason,
-  createQueue,
-  mayReturn,
   type Message,
+  mayReturn,
   ProtocolError,
   show,
   type Transport,
   type TwoWayConnection,
 } from '@eitherway/core'
-import { codec, plain, subprotocol } from './codec.ts'
+import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 
 /** As much of the platform's `WebSocket` class as is used, so that any of its kind fits and a test can bring its own. */
 export type WebSocketLike = new (url: URL, protocols: string[]) => WebSocket
@@ -72,7 +72,11 @@ async function connect(url: URL, request: ConnectOptions, options: WsOptions): P
 /** The package's class, with the limits that a platform's own would not take. */
 async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
   const { WebSocket } = await import('ws')
-  const options = { maxPayload: maxMessageBytes + headRoomBytes, perMessageDeflate: false, closeTimeout: 5000 }
+  const options = {
+    maxPayload: maxMessageBytes + headRoomBytes,
+    perMessageDeflate: false,
+    closeTimeout: 5000,
+  }
   return class extends WebSocket {
     constructor(url: URL, protocols: string[]) {
       super(url, protocols, options)
@@ -85,7 +89,13 @@ const headRoomBytes = 4096
 
 /** What the package's socket has beyond the platform's. */
 interface PackageSocket {
-  on?(event: 'unexpected-response', listener: (request: Destroyable, response: { statusCode?: number; headers: { 'retry-after'?: string } }) => void): void
+  on?(
+    event: 'unexpected-response',
+    listener: (
+      request: Destroyable,
+      response: { statusCode?: number; headers: { 'retry-after'?: string } },
+    ) => void,
+  ): void
   pause?(): void
   resume?(): void
 }
@@ -111,7 +121,7 @@ function opened(socket: WebSocket & PackageSocket, address: URL, signal: AbortSi
     })
     socket.addEventListener('close', () => {
       signal.removeEventListener('abort', onAbort)
-      reject(refusal ?? unreachable(where, reason))
+      reject(signal.aborted ? signal.reason : (refusal ?? unreachable(where, reason)))
     })
     socket.on?.('unexpected-response', (request, response) => {
       const status = response.statusCode ?? 0
@@ -134,12 +144,20 @@ function unreachable(where: string, reason: string): ConnectError {
       { retryable: false },
     )
   }
-  return new ConnectError(`${where} could not be reached${reason === '' ? '; the platform does not say why' : `: ${reason}`}`, {
-    retryable: true,
-  })
+  return new ConnectError(
+    `${where} could not be reached${reason === '' ? '; the platform does not say why' : `: ${reason}`}`,
+    {
+      retryable: true,
+    },
+  )
 }
 
-function open(socket: WebSocket & PackageSocket, decoder: Decoder, isPlain: boolean, signal: AbortSignal): TwoWayConnection {
+function open(
+  socket: WebSocket & PackageSocket,
+  decoder: Decoder,
+  isPlain: boolean,
+  signal: AbortSignal,
+): TwoWayConnection {
   const frames = createQueue<Frame>()
   let paused = false
   let end: Close | undefined
@@ -194,8 +212,11 @@ function open(socket: WebSocket & PackageSocket, decoder: Decoder, isPlain: bool
     }
   })
   socket.addEventListener('close', ({ code, reason }) => finish({ code, reason }))
-  // Without a listener the package would throw at the whole process; `close` follows and says the same.
-  socket.addEventListener('error', () => {})
+  socket.addEventListener('error', (event) => {
+    // Only the package says what broke. `close` follows and knows less: 1006, for what this side itself closed with 1009.
+    const close = closeOfError((event as ErrorEvent).error)
+    if (close !== undefined) finish(close)
+  })
 
   return {
     direction: 'two-way',
@@ -206,14 +227,18 @@ function open(socket: WebSocket & PackageSocket, decoder: Decoder, isPlain: bool
     },
     async send(message: Message) {
       if (end !== undefined) {
-        throw new ConnectError(`the connection has ended (${end.code}${end.reason && ` ${end.reason}`})`, { retryable: true })
+        throw new ConnectError(`the connection has ended (${end.code}${end.reason && ` ${end.reason}`})`, {
+          retryable: true,
+        })
       }
       if (isPlain && (message.event !== defaultEvent || message.id !== '')) {
         throw new TypeError(
           `a plain WebSocket carries data only, so the event must be "${defaultEvent}" without an id, got ${show(message.event)}`,
         )
       }
-      socket.send((isPlain ? plain : codec).encode({ type: 'message', message }) as string | Uint8Array<ArrayBuffer>)
+      socket.send(
+        (isPlain ? plain : codec).encode({ type: 'message', message }) as string | Uint8Array<ArrayBuffer>,
+      )
       // The platform tells how much waits, but not when it has gone.
       while (socket.bufferedAmount > highWaterBytes && end === undefined) {
         await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5))])

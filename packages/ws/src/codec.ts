@@ -1,10 +1,13 @@
 import {
   byteLength,
+  type Close,
   type Codec,
   checkSize,
+  closeCode,
   defaultEvent,
   defaultMaxMessageBytes,
   type Frame,
+  fitReason,
   fromTriple,
   type Limits,
   ProtocolError,
@@ -77,7 +80,11 @@ function splitBytes(chunk: Uint8Array) {
   } catch (cause) {
     throw new ProtocolError('the id and event of a binary message are not UTF-8', { closeCode: 1007, cause })
   }
-  return named(head.slice(0, head.indexOf('\n')), head.slice(head.indexOf('\n') + 1), chunk.subarray(second + 1))
+  return named(
+    head.slice(0, head.indexOf('\n')),
+    head.slice(head.indexOf('\n') + 1),
+    chunk.subarray(second + 1),
+  )
 }
 
 function named<T>(id: string, event: string, data: T) {
@@ -85,5 +92,25 @@ function named<T>(id: string, event: string, data: T) {
 }
 
 function missing(shown: string): ProtocolError {
-  return new ProtocolError(`a message of ${subprotocol} is id, event and data, split by line feeds; got ${shown}`)
+  return new ProtocolError(
+    `a message of ${subprotocol} is id, event and data, split by line feeds; got ${shown}`,
+  )
 }
+
+/**
+ * What the package `ws` closed a link with, from the error that it tells of it; `undefined` for an error of the network.
+ *
+ * @see https://github.com/websockets/ws/blob/master/doc/ws.md#error-codes
+ */
+export function closeOfError(error: unknown): Close | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code } = error as { code?: unknown }
+  if (typeof code !== 'string' || !code.startsWith('WS_ERR_')) return undefined
+  return { code: closeCodes.get(code) ?? closeCode.protocolError, reason: fitReason(error.message) }
+}
+
+const closeCodes = new Map<string, number>([
+  ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', closeCode.tooBig],
+  ['WS_ERR_INVALID_UTF8', 1007],
+  ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
+])

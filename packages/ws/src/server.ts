@@ -21,7 +21,7 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import { codec, plain, subprotocol } from './codec.ts'
+import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends Limits {
@@ -65,8 +65,9 @@ export function createListener(
   return (request, socket, head) => {
     // The bytes that the handshake itself takes count as the connection's.
     const before = bytesWrittenOf(socket)
-    // `ws` listens for errors only while it owns the socket, which it does not between the event and the handshake.
-    socket.on('error', () => {})
+    socket.on('error', () => {
+      // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
+    })
     const url = requestUrl(request.url, request.headers.host)
     if (url === undefined) {
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
@@ -135,8 +136,11 @@ function open(
     }
   })
   webSocket.on('close', (code, reason) => finish({ code, reason: reason.toString() }))
-  // `close` follows with the code that says the same.
-  webSocket.on('error', () => {})
+  webSocket.on('error', (error) => {
+    // `close` follows and knows less: 1006, for what this side itself closed with 1009.
+    const close = closeOfError(error)
+    if (close !== undefined) finish(close)
+  })
 
   return {
     direction: 'two-way',
@@ -158,7 +162,8 @@ function open(
     },
     async drained() {
       // A `drain` may never come after a close, so both are waited for.
-      while (end === undefined && socket.writableNeedDrain) await Promise.race([once(socket, 'drain'), closed])
+      while (end === undefined && socket.writableNeedDrain)
+        await Promise.race([once(socket, 'drain'), closed])
     },
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)
@@ -167,7 +172,8 @@ function open(
   }
 }
 
-const bytesWrittenOf = (socket: Duplex): number => ('bytesWritten' in socket ? Number(socket.bytesWritten) : 0)
+const bytesWrittenOf = (socket: Duplex): number =>
+  'bytesWritten' in socket ? Number(socket.bytesWritten) : 0
 
 /**
  * Frames the messages of a codec for the wire, so that one buffer serves every peer: `ws` would frame each message anew

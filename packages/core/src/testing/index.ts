@@ -1,0 +1,10 @@
+/**
+ * The conformance suites. They take `test` as an argument, so they run under any test framework, against our transports
+ * and anybody's.
+ *
+ * @packageDocumentation
+ */
+export { type CodecSuite, codecSuite } from './codec-suite.ts'
+export { dataSamples, frameSamples, messageSamples } from './samples.ts'
+export { assert, assertEqual, failureOf, seeded, type TestFunction, within } from './suite.ts'
+export { type TransportSetup, type TransportSuite, transportSuite } from './transport-suite.ts'

@@ -1,0 +1,573 @@
+import { getEventListeners } from 'node:events'
+import { type Client, ConnectError, connect, type Gap, type State, type Transport } from '@eitherway/client'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createBench, nextCall, write } from './bench.ts'
+
+const url = 'http://test/live'
+
+/** Fake time for what the client waits; everything else goes on as ever. */
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const stateOf = (client: Client, state: State): Promise<void> =>
+  new Promise((resolve) => {
+    if (client.state === state) return resolve()
+    const off = client.onState((now) => {
+      if (now !== state) return
+      off()
+      resolve()
+    })
+  })
+
+describe('hearing', () => {
+  test('a handler that is added in the turn of `connect` misses nothing', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const { called, call } = nextCall()
+    client.on('prices', (data, message) => call([data, message]))
+    write(await accepted(), 'prices', { EURUSD: 1.08 }, 'e-1')
+    expect(await called).toEqual([{ EURUSD: 1.08 }, { id: 'e-1', event: 'prices', data: { EURUSD: 1.08 } }])
+    expect(client.lastEventId).toBe('e-1')
+    await client.close()
+  })
+
+  test('each handler hears its own event, in the order they were added, until it is taken off', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const heard: string[] = []
+    client.on('a', (data) => heard.push(`first ${data}`))
+    const off = client.on('a', (data) => heard.push(`second ${data}`))
+    client.on('b', (data) => heard.push(`other ${data}`))
+    const { called, call } = nextCall()
+    client.on('end', call)
+    const server = await accepted()
+    write(server, 'a', 1)
+    write(server, 'b', 2)
+    await new Promise<void>((resolve) => client.on('b', () => resolve()))
+    off()
+    write(server, 'a', 3)
+    write(server, 'end', 0)
+    await called
+    expect(heard).toEqual(['first 1', 'second 1', 'other 2', 'first 3'])
+    await client.close()
+  })
+
+  test('events named like parts of an object are events like any other', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const heard: unknown[] = []
+    for (const event of ['__proto__', 'constructor', 'toString'])
+      client.on(event, (data) => heard.push([event, data]))
+    const { called, call } = nextCall()
+    client.on('end', call)
+    const server = await accepted()
+    write(server, '__proto__', 1)
+    write(server, 'constructor', 2)
+    write(server, 'hasOwnProperty', 3)
+    write(server, 'end', 0)
+    await called
+    expect(heard).toEqual([
+      ['__proto__', 1],
+      ['constructor', 2],
+    ])
+    await client.close()
+  })
+
+  test('a handler that throws is told and ends nothing', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const errors: unknown[] = []
+    const client = connect(url, { transport, onError: (error) => errors.push(error) })
+    const fault = new Error('mine')
+    client.on('a', () => {
+      throw fault
+    })
+    const { called, call } = nextCall()
+    client.on('a', call)
+    write(await accepted(), 'a', 1)
+    expect(await called).toBe(1)
+    expect(errors).toEqual([fault])
+    await client.close()
+  })
+
+  test('data that is not of the format is told and left out; what follows arrives', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const errors: Error[] = []
+    const client = connect(url, { transport, onError: (error) => errors.push(error as Error) })
+    const { called, call } = nextCall()
+    client.on('a', call)
+    const server = await accepted()
+    server.write(
+      server.encoder.encode({ type: 'message', message: { id: 'e-1', event: 'a', data: 'Message 1' } }),
+    )
+    write(server, 'a', 2, 'e-2')
+    expect(await called).toBe(2)
+    expect(errors.map(({ message }) => message)).toEqual([
+      'a message of event "a" was left out: "Message 1" is not JSON; if the server sends plain text, connect with `format: \'text\'`',
+    ])
+    await client.close()
+  })
+
+  test('after `close` in a handler nothing more reaches any handler, even of what has arrived', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const heard: unknown[] = []
+    client.on('a', (data) => {
+      heard.push(data)
+      if (data === 2) void client.close()
+    })
+    client.on('a', (data) => heard.push(`second ${data}`))
+    const server = await accepted()
+    for (const data of [1, 2, 3]) write(server, 'a', data)
+    await client.closed
+    expect(heard).toEqual([1, 'second 1', 2])
+  })
+
+  test('a gap is heard', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const { called, call } = nextCall<Gap>()
+    client.onGap(call)
+    const server = await accepted()
+    const gap: Gap = { reason: 'evicted', channels: ['prices'] }
+    server.write(server.encoder.encode({ type: 'gap', id: 'e-9', gap }))
+    expect(await called).toEqual(gap)
+    expect(client.lastEventId).toBe('e-9')
+    await client.close()
+  })
+})
+
+describe('iterating', () => {
+  test('gives the same messages as the handlers, and ends with the client', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const read = (async () => {
+      const all: unknown[] = []
+      for await (const { event, data } of client) all.push([event, data])
+      return all
+    })()
+    const { called, call } = nextCall()
+    client.on('b', call)
+    const server = await accepted()
+    write(server, 'a', 1)
+    write(server, 'b', 2)
+    await called
+    await client.close()
+    expect(await read).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ])
+  })
+
+  test('goes on over a lost link', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const iterator = client[Symbol.asyncIterator]()
+    const first = await accepted()
+    write(first, 'a', 1, 'e-1')
+    expect((await iterator.next()).value).toMatchObject({ data: 1 })
+    first.close({ code: 1012, reason: 'restart' })
+    await stateOf(client, 'waiting')
+    vi.advanceTimersByTime(1_000)
+    const second = await accepted()
+    expect(second.lastEventId).toBe('e-1')
+    write(second, 'a', 2, 'e-2')
+    expect((await iterator.next()).value).toMatchObject({ data: 2 })
+    await client.close()
+  })
+
+  test('that is left behind ends with an error, and disturbs nobody else', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, maxQueuedBytes: 1_000 })
+    const slow = client[Symbol.asyncIterator]()
+    const { called, call } = nextCall()
+    client.on('end', call)
+    const server = await accepted()
+    for (let at = 0; at < 20; at += 1) write(server, 'a', 'x'.repeat(100))
+    write(server, 'end', 0)
+    await called
+    await expect(
+      (async () => {
+        while (!(await slow.next()).done);
+      })(),
+    ).rejects.toThrow('an iteration was left behind: more than 1000 bytes wait to be read')
+    expect(client.state).toBe('open')
+    await client.close()
+  })
+
+  test('that is left early costs nothing any more', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, maxQueuedBytes: 1_000 })
+    const errors: unknown[] = []
+    const reading = (async () => {
+      for await (const _ of client) break
+    })()
+    const server = await accepted()
+    write(server, 'a', 1)
+    await reading
+    const { called, call } = nextCall()
+    client.on('end', call)
+    for (let at = 0; at < 20; at += 1) write(server, 'a', 'x'.repeat(100))
+    write(server, 'end', 0)
+    await called
+    expect(errors).toEqual([])
+    await client.close()
+  })
+
+  test('a closed client ends at once', async () => {
+    const client = connect(url, { transport: createBench('one-way').transport })
+    await client.close()
+    expect((await client[Symbol.asyncIterator]().next()).done).toBe(true)
+  })
+})
+
+describe('coming back', () => {
+  test('the states follow one another, each with the reason of the last loss', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const states: unknown[] = []
+    client.onState((state, reason) => states.push([state, reason?.code]))
+    expect(client.state).toBe('connecting')
+    const first = await accepted()
+    await stateOf(client, 'open')
+    first.close({ code: 1012, reason: 'restart' })
+    await stateOf(client, 'waiting')
+    vi.advanceTimersByTime(1_000)
+    await accepted()
+    await stateOf(client, 'open')
+    await client.close()
+    expect(states).toEqual([
+      ['open', undefined],
+      ['waiting', 1012],
+      ['connecting', 1012],
+      ['open', 1012],
+      ['closed', 1000],
+    ])
+  })
+
+  test('a close that is final is the end', async () => {
+    const { transport, accepted, ...bench } = createBench('one-way')
+    const client = connect(url, { transport })
+    const server = await accepted()
+    server.close({ code: 4503, reason: 'not yours' })
+    expect(await client.closed).toEqual({ code: 4503, reason: 'not yours' })
+    expect(client.state).toBe('closed')
+    vi.advanceTimersByTime(600_000)
+    expect(bench.links).toBe(0)
+  })
+
+  test('without `reconnect` the first lost link is the end', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, reconnect: false })
+    const server = await accepted()
+    server.close({ code: 1012, reason: 'restart' })
+    expect(await client.closed).toEqual({ code: 1012, reason: 'restart' })
+  })
+
+  test('a refusal that may pass is waited out, one that may not is the end', async () => {
+    const refusals = [
+      new ConnectError('busy', { retryable: true, closeCode: 4103, retryAfterMs: 5_000 }),
+      new ConnectError('forbidden', { retryable: false, closeCode: 4503 }),
+    ]
+    let tries = 0
+    const transport: Transport<'one-way'> = {
+      name: 'refusing',
+      direction: 'one-way',
+      async connect() {
+        tries += 1
+        throw refusals.shift() as ConnectError
+      },
+    }
+    const client = connect(url, { transport })
+    await stateOf(client, 'waiting')
+    vi.advanceTimersByTime(4_999)
+    expect(client.state).toBe('waiting')
+    vi.advanceTimersByTime(1_000)
+    expect(await client.closed).toEqual({ code: 4503, reason: 'forbidden' })
+    expect(tries).toBe(2)
+  })
+
+  test('what is neither the network nor the server is the end, with its message', async () => {
+    const transport: Transport<'one-way'> = {
+      name: 'broken',
+      direction: 'one-way',
+      connect: () => Promise.reject(new TypeError('a fault of the program')),
+    }
+    expect(await connect(url, { transport }).closed).toEqual({ code: 1002, reason: 'a fault of the program' })
+  })
+
+  test('a link that never opens is given up, and what comes of it later changes nothing', async () => {
+    const bench = createBench('one-way')
+    let release: () => void = () => {}
+    let aborted = false
+    let tries = 0
+    const transport: Transport<'one-way'> = {
+      name: 'slow',
+      direction: 'one-way',
+      async connect(to, options) {
+        tries += 1
+        if (tries === 1) {
+          options.signal.addEventListener('abort', () => {
+            aborted = true
+          })
+          await new Promise<void>((resolve) => {
+            release = resolve
+          })
+          return bench.transport.connect(to, { ...options, signal: new AbortController().signal })
+        }
+        return bench.transport.connect(to, options)
+      },
+    }
+    const client = connect(url, { transport, connectMs: 3_000 })
+    vi.advanceTimersByTime(0)
+    await vi.waitFor(() => expect(tries).toBe(1))
+    vi.advanceTimersByTime(3_000)
+    expect(client.state).toBe('waiting')
+    expect(aborted).toBe(true)
+    vi.advanceTimersByTime(1_000)
+    const current = await bench.accepted()
+    await stateOf(client, 'open')
+    release()
+    const late = await bench.accepted()
+    await late.closed
+    const { called, call } = nextCall()
+    client.on('a', call)
+    write(current, 'a', 'of the current link')
+    expect(await called).toBe('of the current link')
+    expect(client.state).toBe('open')
+    await client.close()
+  })
+
+  test('a link that is silent for too long is made again', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const server = await accepted()
+    const { called, call } = nextCall()
+    client.on('a', call)
+    server.write(server.encoder.encode({ type: 'hello', id: 'e-1', heartbeatMs: 20_000 }))
+    write(server, 'a', 1, 'e-2')
+    await called
+    vi.advanceTimersByTime(29_999)
+    expect(client.state).toBe('open')
+    vi.advanceTimersByTime(2)
+    expect(client.state).toBe('waiting')
+    expect((await server.closed).code).toBe(4000)
+    vi.advanceTimersByTime(1_000)
+    expect((await accepted()).lastEventId).toBe('e-2')
+    await client.close()
+  })
+
+  test('heartbeats keep a silent link', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, silenceMs: 10_000 })
+    const server = await accepted()
+    const heard = () => new Promise<void>((resolve) => setImmediate(resolve))
+    await stateOf(client, 'open')
+    for (let beat = 0; beat < 10; beat += 1) {
+      vi.advanceTimersByTime(9_000)
+      server.write(server.encoder.encode({ type: 'heartbeat' }))
+      await heard()
+    }
+    expect(client.state).toBe('open')
+    await client.close()
+  })
+})
+
+describe('ending', () => {
+  test('`close` fulfils with the reason, `closed` never rejects, and both may be asked again', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const server = await accepted()
+    expect(await client.close({ code: 4001, reason: 'mine' })).toEqual({ code: 4001, reason: 'mine' })
+    expect(await client.close()).toEqual({ code: 4001, reason: 'mine' })
+    expect(await client.closed).toEqual({ code: 4001, reason: 'mine' })
+    expect(await server.closed).toEqual({ code: 4001, reason: 'mine' })
+  })
+
+  test('a close that may not be sent is refused, and the client lives on', async () => {
+    const client = connect(url, { transport: createBench('one-way').transport })
+    expect(() => client.close({ code: 1006, reason: '' })).toThrow(TypeError)
+    expect(client.state).toBe('connecting')
+    await client.close()
+  })
+
+  test('at the end of its block an `await using` client closes', async () => {
+    const { transport, accepted } = createBench('one-way')
+    let ended: Promise<unknown>
+    {
+      await using client = connect(url, { transport })
+      ended = client.closed
+      await accepted()
+    }
+    expect(await ended).toEqual({ code: 1000, reason: '' })
+  })
+
+  test('a signal closes the client, at every point of its life', async () => {
+    for (const when of ['before', 'connecting', 'open', 'waiting'] as const) {
+      const { transport, accepted } = createBench('one-way')
+      const abort = new AbortController()
+      if (when === 'before') abort.abort()
+      const client = connect(url, { transport, signal: abort.signal })
+      if (when === 'open' || when === 'waiting') {
+        const server = await accepted()
+        await stateOf(client, 'open')
+        if (when === 'waiting') {
+          server.close({ code: 1012, reason: '' })
+          await stateOf(client, 'waiting')
+        }
+      }
+      abort.abort()
+      expect(await client.closed, when).toEqual({ code: 1000, reason: 'aborted' })
+      expect(getEventListeners(abort.signal, 'abort'), when).toEqual([])
+      expect(vi.getTimerCount(), when).toBe(0)
+    }
+  })
+})
+
+describe('sending', () => {
+  test('a one-way client has no `send`', () => {
+    const client = connect(url, { transport: createBench('one-way').transport })
+    expect('send' in client).toBe(false)
+    expect(client.direction).toBe('one-way')
+    return client.close()
+  })
+
+  test('messages leave in the order of their calls, also those from before the link', async () => {
+    const { transport, accepted } = createBench('two-way')
+    const client = connect(url, { transport })
+    const sends = [client.send('a', 1), client.send('b', new Uint8Array([1])), client.send('c', { x: 'ü' })]
+    const server = await accepted()
+    await Promise.all(sends)
+    if (server.direction !== 'two-way') throw new Error('one-way')
+    const iterator = server.messages[Symbol.asyncIterator]()
+    expect((await iterator.next()).value).toEqual({ id: '', event: 'a', data: '1' })
+    expect((await iterator.next()).value).toEqual({ id: '', event: 'b', data: new Uint8Array([1]) })
+    expect((await iterator.next()).value).toEqual({ id: '', event: 'c', data: '{"x":"ü"}' })
+    await client.close()
+  })
+
+  test('a send while there is no link leaves over the next one', async () => {
+    const { transport, accepted } = createBench('two-way')
+    const client = connect(url, { transport })
+    const first = await accepted()
+    await stateOf(client, 'open')
+    first.close({ code: 1012, reason: 'restart' })
+    const sending = client.send('a', 1)
+    await stateOf(client, 'waiting')
+    vi.advanceTimersByTime(1_000)
+    const second = await accepted()
+    await sending
+    if (second.direction !== 'two-way') throw new Error('one-way')
+    expect((await second.messages[Symbol.asyncIterator]().next()).value).toMatchObject({ event: 'a' })
+    await client.close()
+  })
+
+  test.each([
+    ['a name that could forge a field', 'a\nb', 1, '`event` must not contain CR, LF or NUL'],
+    ['a name of the protocol', '~close', 1, '`event` must not start with "~"'],
+    ['data without a form', 'a', undefined, 'undefined cannot be written as JSON'],
+  ])('%s is refused', async (_, event, data, message) => {
+    const client = connect(url, { transport: createBench('two-way').transport })
+    await expect(client.send(event, data)).rejects.toThrow(TypeError)
+    await expect(client.send(event, data)).rejects.toThrow(message)
+    await client.close()
+  })
+
+  test('a signal takes back what has not left yet', async () => {
+    const client = connect(url, { transport: createBench('two-way').transport })
+    const abort = new AbortController()
+    const sending = client.send('a', 1, { signal: abort.signal })
+    const reason = new Error('never mind')
+    abort.abort(reason)
+    await expect(sending).rejects.toBe(reason)
+    await expect(client.send('a', 1, { signal: abort.signal })).rejects.toBe(reason)
+    await client.close()
+  })
+
+  test('what waits is bounded', async () => {
+    const client = connect(url, { transport: createBench('two-way').transport, maxQueuedBytes: 1_000 })
+    const sends = Array.from({ length: 9 }, () => client.send('a', 'x'.repeat(98)))
+    const outcomes = Promise.allSettled([...sends, client.send('a', 'x'.repeat(198))])
+    await client.close()
+    const errors = (await outcomes).map((outcome) =>
+      outcome.status === 'rejected' ? outcome.reason.message : '',
+    )
+    expect(errors.at(-1)).toBe(
+      '900 bytes wait to be sent already; await each `send`, or raise `maxQueuedBytes`',
+    )
+    expect(errors.at(0)).toBe('the client is closed (1000); the message was not sent')
+  })
+
+  test('a closed client refuses', async () => {
+    const client = connect(url, { transport: createBench('two-way').transport })
+    await client.close({ code: 4000, reason: 'enough' })
+    await expect(client.send('a', 1)).rejects.toThrow(ConnectError)
+    await expect(client.send('a', 1)).rejects.toThrow(
+      'the client is closed (4000 enough); the message was not sent',
+    )
+  })
+})
+
+describe('misuse', () => {
+  const { transport } = createBench('one-way')
+  const wrong: readonly (readonly [string, () => unknown, string])[] = [
+    [
+      'an unknown transport',
+      () => connect(url, { transport: 'tcp' as 'ws' }),
+      "`transport` must be 'sse', 'ws' or a Transport, got \"tcp\"",
+    ],
+    [
+      'no transport',
+      () => connect(url, {} as { transport: 'ws' }),
+      "`transport` must be 'sse', 'ws' or a Transport, got undefined",
+    ],
+    [
+      'a transport named like a part of an object',
+      () => connect(url, { transport: 'toString' as 'ws' }),
+      'got "toString"',
+    ],
+    [
+      'a value that is no transport',
+      () => connect(url, { transport: { name: 'x' } as unknown as 'ws' }),
+      'got Object',
+    ],
+    [
+      'a relative URL outside a page',
+      () => connect('/live', { transport }),
+      '"/live" is no URL; outside a page it must be absolute',
+    ],
+    [
+      'a URL of another scheme',
+      () => connect('ftp://host/x', { transport }),
+      'the URL must start with http:, https:, ws: or wss:, got "ftp://host"',
+    ],
+    [
+      'a URL with a password',
+      () => connect('http://u:p@host/x', { transport }),
+      'must not hold a user name or password',
+    ],
+    [
+      'a channel with a line feed',
+      () => connect(url, { transport, channels: ['a\nb'] }),
+      '`channel` must not contain CR, LF or NUL',
+    ],
+    ['an unknown format', () => connect(url, { transport, format: 'yaml' as 'json' }), '`format` must be'],
+    [
+      'a negative time',
+      () => connect(url, { transport, connectMs: -1 }),
+      '`connectMs` must be a number of milliseconds from 0',
+    ],
+    [
+      'a time that is no number',
+      () => connect(url, { transport, silenceMs: Number.NaN }),
+      '`silenceMs` must be',
+    ],
+  ]
+  test.each(wrong)('%s is refused at once', (_, run, message) => {
+    expect(run).toThrow(TypeError)
+    expect(run).toThrow(message)
+  })
+})

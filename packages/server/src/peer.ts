@@ -109,13 +109,8 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
       }
       const message = createMessage(event, format.encode(data), id)
       if (retryMs !== undefined) checkRetryMs(retryMs)
-      let chunk = connection.encoder.encode({ type: 'message', message })
-      if (retryMs !== undefined) {
-        const retry = connection.encoder.encode({ type: 'retry', retryMs })
-        // Together where the wire is text, so that a plain reader sees one block.
-        if (typeof retry === 'string' && typeof chunk === 'string') chunk = retry + chunk
-        else write(retry)
-      }
+      if (retryMs !== undefined) write(connection.encoder.encode({ type: 'retry', retryMs }))
+      const chunk = connection.encoder.encode({ type: 'message', message })
       if (write(chunk) > highWaterBytes) await connection.drained()
     },
     close: (close) => connection.close(close),

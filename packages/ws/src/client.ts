@@ -92,15 +92,12 @@ interface PackageSocket {
   on?(
     event: 'unexpected-response',
     listener: (
-      request: Destroyable,
+      request: unknown,
       response: { statusCode?: number; headers: { 'retry-after'?: string } },
     ) => void,
   ): void
   pause?(): void
   resume?(): void
-}
-interface Destroyable {
-  destroy(): void
 }
 
 /** Fulfils when the socket is open. */
@@ -123,7 +120,7 @@ function opened(socket: WebSocket & PackageSocket, address: URL, signal: AbortSi
       signal.removeEventListener('abort', onAbort)
       reject(signal.aborted ? signal.reason : (refusal ?? unreachable(where, reason)))
     })
-    socket.on?.('unexpected-response', (request, response) => {
+    socket.on?.('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       const code = closeCodeOfStatus(status)
       const retryable = mayReturn(code)
@@ -132,7 +129,8 @@ function opened(socket: WebSocket & PackageSocket, address: URL, signal: AbortSi
         `${where} answered ${status} to the upgrade; ${retryable ? 'a later try may succeed' : 'reconnecting will not help'}`,
         { retryable, status, closeCode: code, ...(seconds > 0 && { retryAfterMs: seconds * 1000 }) },
       )
-      request.destroy()
+      // Not by destroying the request: one that has its response tells nobody that it ended.
+      socket.close()
     })
   })
 }

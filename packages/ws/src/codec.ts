@@ -110,6 +110,7 @@ export function closeOfError(error: unknown): Close | undefined {
 }
 
 const closeCodes = new Map<string, number>([
+  ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', closeCode.tooBig],
   ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', closeCode.tooBig],
   ['WS_ERR_INVALID_UTF8', 1007],
   ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],

@@ -1,0 +1,455 @@
+import { createMessage } from '@eitherway/core'
+import { createHub, type Peer } from '@eitherway/server'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { join, link } from './bench.ts'
+
+const onePeer = (hub: ReturnType<typeof createHub>): Peer => {
+  const [peer] = hub.peers
+  if (peer === undefined) throw new Error('no peer')
+  return peer
+}
+
+describe('publishing', () => {
+  test('reaches every peer of the channel, and no other', async () => {
+    const hub = createHub()
+    const [one, other, stranger] = await Promise.all([
+      join(hub, { channels: ['prices'] }),
+      join(hub, { channels: ['news', 'prices'] }),
+      join(hub, { channels: ['news'] }),
+    ])
+    const id = await hub.publish('prices', { EURUSD: 1.08 })
+    await hub.publish('news', 'late')
+    expect(await one.message()).toEqual({ id, event: 'prices', data: '{"EURUSD":1.08}' })
+    expect(await other.message()).toMatchObject({ id })
+    expect((await stranger.message()).event).toBe('news')
+    await hub.close()
+  })
+
+  test('names the message after the channel, or as told', async () => {
+    const hub = createHub()
+    const reader = await join(hub, { channels: ['prices'] })
+    await hub.publish('prices', 1, { event: 'tick' })
+    expect(await reader.message()).toMatchObject({ event: 'tick', data: '1' })
+    await hub.close()
+  })
+
+  test('gives ids that may go in a header, ordered over all channels', async () => {
+    const hub = createHub()
+    const ids: string[] = []
+    for (const channel of ['a', 'b', 'a']) ids.push(await hub.publish(channel, 1))
+    for (const id of ids) expect(id).toMatch(/^[a-z0-9]+-[0-9]+$/)
+    expect(ids.map((id) => id.split('-')[1])).toEqual(['1', '2', '3'])
+    expect(new Set(ids.map((id) => id.split('-')[0])).size).toBe(1)
+    await hub.close()
+  })
+
+  test('encodes once for each kind of wire, however many the peers', async () => {
+    const encode = vi.fn((value: unknown) => JSON.stringify(value))
+    const hub = createHub({ format: { name: 'counted', encode, decode: JSON.parse } })
+    const readers = await Promise.all(Array.from({ length: 20 }, () => join(hub, { channels: ['a'] })))
+    const stringify = vi.spyOn(JSON, 'stringify')
+    await hub.publish('a', 'x')
+    const calls = stringify.mock.calls.length
+    stringify.mockRestore()
+    for (const reader of readers) expect((await reader.message()).data).toBe('"x"')
+    expect(encode).toHaveBeenCalledTimes(1)
+    // The format's own, and one of the link's codec for all twenty.
+    expect(calls).toBe(2)
+    await hub.close()
+  })
+
+  const refused: readonly (readonly [string, string, unknown, object, string])[] = [
+    ['a channel with a line feed', 'a\nb', 1, {}, '`channel` must not contain CR, LF or NUL'],
+    ['an event with a CR', 'a', 1, { event: 'x\ry' }, '`event` must not contain CR, LF or NUL'],
+    ['an event of the protocol', 'a', 1, { event: '~close' }, '`event` must not start with "~"'],
+    ['data without a form', 'a', () => 1, {}, 'function cannot be written as JSON'],
+    [
+      'a message over the limit',
+      'a',
+      'x'.repeat(2_000),
+      {},
+      "a message of 2002 bytes is over the hub's `maxMessageBytes` of 1000",
+    ],
+  ]
+  test.each(refused)('%s is refused, and nothing else breaks', async (_, channel, data, options, message) => {
+    const hub = createHub({ maxMessageBytes: 1_000 })
+    const reader = await join(hub, { channels: ['a'] })
+    await expect(hub.publish(channel, data, options)).rejects.toThrow(TypeError)
+    await expect(hub.publish(channel, data, options)).rejects.toThrow(message)
+    await hub.publish('a', 'still here')
+    expect(await reader.message()).toMatchObject({ data: '"still here"' })
+    await hub.close()
+  })
+
+  test('is refused after the hub was closed', async () => {
+    const hub = createHub()
+    await hub.close({ code: 1012, reason: 'restart' })
+    await expect(hub.publish('a', 1)).rejects.toThrow(
+      'the hub is closed (1012 restart); nothing was published',
+    )
+  })
+})
+
+describe('greeting', () => {
+  test('a peer learns how long to wait, where its stream begins and how often it will hear', async () => {
+    const hub = createHub({ retryMs: 1_500, heartbeatMs: 5_000 })
+    const id = await hub.publish('prices', 1)
+    const reader = await link(hub, { channels: ['prices'] })
+    expect(await reader.next()).toEqual({ type: 'retry', retryMs: 1_500 })
+    expect(await reader.next()).toEqual({ type: 'hello', id, heartbeatMs: 5_000 })
+    await hub.close()
+  })
+
+  test('a peer without channels is given no position: its ids are its own', async () => {
+    const hub = createHub()
+    await hub.publish('prices', 1)
+    expect((await join(hub)).hello).toMatchObject({ id: '' })
+    await hub.close()
+  })
+
+  test('what is published in the turn of the connect is not missed', async () => {
+    const hub = createHub()
+    const linking = link(hub, { channels: ['a'] })
+    await Promise.resolve()
+    const id = await hub.publish('a', 1)
+    const reader = await linking
+    const hello = await reader.frame('hello')
+    // Either the position is behind it, or it arrives.
+    if (hello.id !== id) expect(await reader.message()).toMatchObject({ id })
+    await hub.close()
+  })
+
+  test.each(['a\nb', '', '~x', 'x'.repeat(256)])('channel %j is refused with 4500', async (channel) => {
+    const hub = createHub()
+    const reader = await link(hub, { channels: [channel] })
+    const { code, reason } = await reader.connection.closed
+    expect(code).toBe(4500)
+    expect(reason).toMatch(/^`channel` must/)
+    expect(hub.peers.size).toBe(0)
+    await hub.close()
+  })
+})
+
+describe('resuming', () => {
+  test('goes on after the position, over several channels in their common order', async () => {
+    const hub = createHub()
+    const reader = await join(hub, { channels: ['a', 'b'] })
+    const first = await hub.publish('a', 1)
+    await reader.message()
+    reader.connection.close()
+    await hub.publish('b', 2)
+    await hub.publish('c', 3)
+    await hub.publish('a', 4)
+    const back = await join(hub, { channels: ['a', 'b'], lastEventId: first })
+    expect(back.hello).toMatchObject({ id: first })
+    await hub.publish('b', 5)
+    const data = [await back.message(), await back.message(), await back.message()].map(
+      (message) => message.data,
+    )
+    expect(data).toEqual(['2', '4', '5'])
+    await hub.close()
+  })
+
+  test('a drop before the first message loses nothing', async () => {
+    const hub = createHub()
+    const { hello, connection } = await join(hub, { channels: ['a'] })
+    connection.close()
+    const id = await hub.publish('a', 1)
+    const lastEventId = hello.type === 'hello' ? hello.id : ''
+    expect(lastEventId).not.toBe('')
+    expect(await (await join(hub, { channels: ['a'], lastEventId })).message()).toMatchObject({ id })
+    await hub.close()
+  })
+
+  test('too old an id is a gap of the channels concerned, and the others are replayed', async () => {
+    const hub = createHub({ history: { messages: 2 } })
+    const first = await hub.publish('a', 0)
+    for (const data of [1, 2, 3]) await hub.publish('a', data)
+    await hub.publish('b', 4)
+    const reader = await join(hub, { channels: ['a', 'b'], lastEventId: first })
+    expect(reader.hello).toMatchObject({ id: '' })
+    expect(await reader.next()).toEqual({ type: 'gap', id: '', gap: { reason: 'evicted', channels: ['a'] } })
+    expect(await reader.message()).toMatchObject({ data: '4' })
+    const id = await hub.publish('a', 5)
+    expect(await reader.message()).toMatchObject({ id, data: '5' })
+    await hub.close()
+  })
+
+  test.each([
+    ['of another epoch', 'abc-1', 'epoch'],
+    ['that was never given', 'x', 'unknown'],
+    ['with a forged number', '__proto__', 'unknown'],
+  ])('an id %s is a gap, never a replay of everything', async (_, lastEventId, reason) => {
+    const hub = createHub()
+    const id = await hub.publish('a', 1)
+    const reader = await join(hub, { channels: ['a'], lastEventId })
+    expect(await reader.next()).toEqual({ type: 'gap', id, gap: { reason, channels: ['a'] } })
+    const next = await hub.publish('a', 2)
+    expect(await reader.message()).toMatchObject({ id: next })
+    await hub.close()
+  })
+
+  test('an id from the future of this epoch is a gap', async () => {
+    const hub = createHub()
+    const id = await hub.publish('a', 1)
+    const reader = await join(hub, { channels: ['a'], lastEventId: id.replace(/-1$/, '-99') })
+    expect(await reader.next()).toMatchObject({ type: 'gap', id, gap: { reason: 'unknown' } })
+    await hub.close()
+  })
+
+  test('history is bounded by bytes and by age as well', async () => {
+    const small = createHub({ history: { bytes: 10 } })
+    const first = await small.publish('a', 'xxxx')
+    for (const data of ['yyyy', 'zzzz']) await small.publish('a', data)
+    const reader = await join(small, { channels: ['a'], lastEventId: first })
+    expect(await reader.next()).toMatchObject({ type: 'gap', gap: { reason: 'evicted' } })
+    await small.close()
+
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const brief = createHub({ history: { ageMs: 1_000 } })
+    const old = await brief.publish('a', 1)
+    await brief.publish('a', 2)
+    vi.advanceTimersByTime(1_001)
+    expect(await (await join(brief, { channels: ['a'], lastEventId: old })).next()).toMatchObject({
+      type: 'gap',
+    })
+    await brief.close()
+  })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('one peer', () => {
+  test('hears what is sent to it alone, with its own ids', async () => {
+    const hub = createHub({ format: 'text' })
+    hub.onConnect((peer) => peer.send('message', 'Message 1', { id: 'message_id_1', retryMs: 15_000 }))
+    const reader = await join(hub)
+    expect(await reader.next()).toEqual({ type: 'retry', retryMs: 15_000 })
+    expect(await reader.message()).toEqual(createMessage('message', 'Message 1', 'message_id_1'))
+    await hub.close()
+  })
+
+  test('knows its URL, channels, headers, position and direction', async () => {
+    const hub = createHub()
+    await join(hub, { channels: ['a', 'b', 'a'], lastEventId: 'x', direction: 'two-way' })
+    const peer = onePeer(hub)
+    expect(peer.direction).toBe('two-way')
+    expect(peer.url.pathname).toBe('/live')
+    expect([...peer.channels]).toEqual(['a', 'b'])
+    expect(peer.lastEventId).toBe('x')
+    expect(peer.headers).toBeInstanceOf(Headers)
+    expect(peer.bytesWritten).toBeGreaterThan(0)
+    await hub.close()
+  })
+
+  test.each([
+    ['an event that forges a field', 'a\nid: 7', 1, {}, '`event` must not contain CR, LF or NUL'],
+    [
+      'an id that forges a field',
+      'a',
+      1,
+      { id: '1\ndata: x' },
+      '`id` must be 1 to 128 printable ASCII characters',
+    ],
+    [
+      'a wait that is none',
+      'a',
+      1,
+      { retryMs: 1.5 },
+      '`retryMs` must be a whole number of milliseconds from 0 to 300000',
+    ],
+    ['a wait that overflows timers', 'a', 1, { retryMs: 4_294_967_297 }, '`retryMs` must be'],
+    ['data without a form', 'a', undefined, {}, 'undefined cannot be written as JSON'],
+  ])('%s is refused', async (_, event, data, options, message) => {
+    const hub = createHub()
+    await join(hub)
+    await expect(onePeer(hub).send(event, data, options)).rejects.toThrow(TypeError)
+    await expect(onePeer(hub).send(event, data, options)).rejects.toThrow(message)
+    await hub.close()
+  })
+
+  test('ids of its own are refused where it follows channels, whose ids mark its position', async () => {
+    const hub = createHub()
+    await join(hub, { channels: ['a'] })
+    await expect(onePeer(hub).send('x', 1, { id: '1' })).rejects.toThrow(
+      '`id` is for peers without channels; this one follows 1',
+    )
+    await hub.close()
+  })
+
+  test('that leaves aborts its signal, and is forgotten', async () => {
+    const hub = createHub()
+    const { connection } = await join(hub, { channels: ['a'] })
+    const peer = onePeer(hub)
+    expect(peer.signal.aborted).toBe(false)
+    connection.close({ code: 4001, reason: 'gone' })
+    expect(await peer.closed).toEqual({ code: 4001, reason: 'gone' })
+    expect(peer.signal.aborted).toBe(true)
+    expect(hub.peers.size).toBe(0)
+    await peer.send('x', 1)
+    await hub.close()
+  })
+
+  test('that does not read is let go at its limit, and may come back; the others notice nothing', async () => {
+    const hub = createHub({ maxQueuedBytes: 10_000 })
+    const [slow, brisk] = [await link(hub, { channels: ['a'] }), await join(hub, { channels: ['a'] })]
+    const heard = []
+    for (let at = 0; at < 30; at += 1) {
+      await hub.publish('a', 'x'.repeat(1_000))
+      heard.push(await brisk.message())
+    }
+    expect(await slow.connection.closed).toEqual({
+      code: 4008,
+      reason: 'more than 10000 bytes wait to be read',
+    })
+    expect(heard.length).toBe(30)
+    expect(hub.peers.size).toBe(1)
+    await hub.close()
+  })
+
+  test('a fast stream that awaits its sends goes at the pace of the reader', async () => {
+    const hub = createHub({ format: 'text' })
+    let sent = 0
+    const done = new Promise<void>((resolve) => {
+      hub.onConnect(async (peer) => {
+        for (let at = 0; at < 100; at += 1) {
+          await peer.send('chunk', 'x'.repeat(50_000))
+          sent += 1
+        }
+        peer.close()
+        resolve()
+      })
+    })
+    const reader = await join(hub)
+    await reader.message()
+    expect(sent).toBeLessThan(10)
+    let read = 1
+    for (; read < 100; read += 1) await reader.message()
+    await done
+    expect(await reader.connection.closed).toEqual({ code: 1000, reason: '' })
+    await hub.close()
+  })
+})
+
+describe('messages of peers', () => {
+  test('are heard decoded, one after the other, and can be answered', async () => {
+    const hub = createHub()
+    const order: string[] = []
+    hub.onMessage(async ({ event, data }, peer) => {
+      order.push(`begin ${data}`)
+      await Promise.resolve()
+      order.push(`end ${data}`)
+      await peer.send(event, data)
+    })
+    const { connection, message } = await join(hub, { direction: 'two-way' })
+    if (connection.direction !== 'two-way') throw new Error('one-way')
+    await connection.send(createMessage('echo', '1'))
+    await connection.send(createMessage('echo', '2'))
+    expect([(await message()).data, (await message()).data]).toEqual(['1', '2'])
+    expect(order).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2'])
+    await hub.close()
+  })
+
+  test('that are not of the format end the peer with 1007, and the others go on', async () => {
+    const hub = createHub()
+    hub.onMessage((message, peer) => peer.send('echo', message.data))
+    const [bad, good] = [await join(hub, { direction: 'two-way' }), await join(hub, { direction: 'two-way' })]
+    if (bad.connection.direction !== 'two-way' || good.connection.direction !== 'two-way')
+      throw new Error('one-way')
+    await bad.connection.send(createMessage('x', '{'))
+    expect((await bad.connection.closed).code).toBe(1007)
+    await good.connection.send(createMessage('x', '1'))
+    expect((await good.message()).data).toBe('1')
+    await hub.close()
+  })
+
+  test('a handler that fails is told, and the peer lives on', async () => {
+    const errors: unknown[] = []
+    const hub = createHub({ onError: (error) => errors.push(error) })
+    const fault = new Error('mine')
+    hub.onMessage(({ data }) => {
+      if (data === 1) throw fault
+    })
+    hub.onMessage(({ data }, peer) => peer.send('echo', data))
+    const { connection, message } = await join(hub, { direction: 'two-way' })
+    if (connection.direction !== 'two-way') throw new Error('one-way')
+    await connection.send(createMessage('x', '1'))
+    expect((await message()).data).toBe('1')
+    expect(errors).toEqual([fault])
+    await hub.close()
+  })
+
+  test('handlers can be taken off', async () => {
+    const hub = createHub()
+    const heard: string[] = []
+    const off = hub.onConnect(() => heard.push('taken off'))
+    hub.onConnect(() => heard.push('stays'))
+    off()
+    await join(hub)
+    expect(heard).toEqual(['stays'])
+    await hub.close()
+  })
+
+  test('work that ends with its peer by abort is no error; any other failure is', async () => {
+    const errors: unknown[] = []
+    const hub = createHub({ onError: (error) => errors.push(error) })
+    const started = new Promise<void>((resolve) => {
+      hub.onConnect(async (peer) => {
+        resolve()
+        await new Promise((_, reject) => {
+          peer.signal.addEventListener('abort', () => reject(new DOMException('stop', 'AbortError')))
+        })
+      })
+    })
+    const fault = new Error('mine')
+    hub.onConnect(async () => {
+      throw fault
+    })
+    const { connection } = await join(hub)
+    await started
+    connection.close()
+    await connection.closed
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(errors).toEqual([fault])
+    await hub.close()
+  })
+})
+
+describe('closing the hub', () => {
+  test('closes every peer with a reason that invites to come back, and refuses new ones', async () => {
+    const hub = createHub()
+    const readers = await Promise.all([join(hub), join(hub, { direction: 'two-way' })])
+    await hub.close()
+    for (const { connection } of readers) {
+      expect(await connection.closed).toEqual({ code: 1001, reason: 'the server goes away' })
+    }
+    expect(hub.peers.size).toBe(0)
+    expect((await (await link(hub)).connection.closed).code).toBe(1001)
+    await hub.close()
+  })
+
+  test('ends its heartbeats', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const hub = createHub({ heartbeatMs: 5_000 })
+    const reader = await join(hub)
+    vi.advanceTimersByTime(5_000)
+    expect(await reader.next()).toEqual({ type: 'heartbeat' })
+    await hub.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+test.each([
+  ['retryMs', -1],
+  ['retryMs', 300_001],
+  ['heartbeatMs', -1],
+  ['heartbeatMs', 1.5],
+  ['maxQueuedBytes', 0],
+  ['maxMessageBytes', Number.NaN],
+  ['format', 'yaml'],
+])('a hub with %s %s is refused', (name, value) => {
+  expect(() => createHub({ [name]: value })).toThrow(TypeError)
+  expect(() => createHub({ [name]: value })).toThrow(`\`${name}\` must be`)
+})

@@ -1,0 +1,214 @@
+import { once } from 'node:events'
+import { createServer, get, type IncomingMessage, request, type Server } from 'node:http'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
+import { createHub, type Hub, serve } from '@eitherway/server'
+import { afterEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+
+const ends: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  ends.push(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(() => resolve()))
+  })
+  return (server.address() as AddressInfo).port
+}
+
+function createTestHub(): Hub {
+  const hub = createHub()
+  ends.push(() => hub.close())
+  return hub
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+}
+
+/** A whole answer; of an event stream, its head alone. */
+function ask(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
+      const { statusCode: status = 0, headers: given } = response
+      if (given['content-type'] === 'text/event-stream') {
+        response.destroy()
+        resolve({ status, headers: given, text: '' })
+        return
+      }
+      let text = ''
+      response.setEncoding('utf8').on('data', (part) => {
+        text += part
+      })
+      response.on('end', () => resolve({ status, headers: given, text }))
+    })
+    asking.on('error', reject).end()
+  })
+}
+
+/** The first bytes that answer to raw ones. */
+function raw(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp(port, '127.0.0.1', () => socket.write(bytes))
+    let answer = ''
+    socket.setEncoding('latin1').on('data', (part) => {
+      answer += part
+      if (answer.includes('\r\n\r\n')) {
+        socket.destroy()
+        resolve(answer)
+      }
+    })
+    socket.on('error', reject).on('close', () => resolve(answer))
+  })
+}
+
+const upgrade = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+
+describe('beside the application', () => {
+  const orders = ['before', 'after'] as const
+  test.each(orders)(
+    'a listener added %s keeps every other path, and hears nothing of ours',
+    async (order) => {
+      const server = createServer()
+      const heard: string[] = []
+      const application = (incoming: IncomingMessage, response: { end(text: string): void }) => {
+        heard.push(incoming.url ?? '')
+        response.end('application')
+      }
+      if (order === 'before') server.on('request', application)
+      serve(createTestHub(), server, { path: '/live' })
+      if (order === 'after') server.on('request', application)
+      const port = await listen(server)
+      expect(await ask(port, '/')).toMatchObject({ status: 200, text: 'application' })
+      expect(await ask(port, '/live')).toMatchObject({ status: 200, text: '' })
+      expect(await ask(port, '/live?channel=a')).toMatchObject({ status: 200, text: '' })
+      expect(await ask(port, '/live/')).toMatchObject({ text: 'application' })
+      expect(await ask(port, '/liver')).toMatchObject({ text: 'application' })
+      expect(heard).toEqual(['/', '/live/', '/liver'])
+    },
+  )
+
+  test('an upgrade for another path is left to the application', async () => {
+    const server = createServer()
+    serve(createTestHub(), server, { path: '/live' })
+    server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 418 Teapot\r\n\r\n'))
+    const port = await listen(server)
+    expect(await raw(port, upgrade('/other'))).toMatch(/^HTTP\/1.1 418/)
+    expect(await raw(port, upgrade('/live'))).toMatch(/^HTTP\/1.1 101/)
+  })
+
+  test('an upgrade that nobody wants is refused, not left hanging', async () => {
+    const server = createServer()
+    serve(createTestHub(), server, { path: '/live' })
+    serve(createTestHub(), server, { path: '/other' })
+    const port = await listen(server)
+    expect(await raw(port, upgrade('/nowhere'))).toMatch(/^HTTP\/1.1 404/)
+  })
+
+  test('two hubs on one server each have their path', async () => {
+    const server = createServer()
+    const [one, other] = [createTestHub(), createTestHub()]
+    serve(one, server, { path: '/one' })
+    serve(other, server, { path: '/other' })
+    const port = await listen(server)
+    await Promise.all(
+      [one, other].map((hub, at) => {
+        const connected = new Promise((resolve) => hub.onConnect(resolve))
+        const socket = new WebSocket(`ws://127.0.0.1:${port}/${at === 0 ? 'one' : 'other'}`)
+        socket.on('error', () => {})
+        ends.push(() => socket.terminate())
+        return connected
+      }),
+    )
+    expect([one.peers.size, other.peers.size]).toEqual([1, 1])
+  })
+
+  test('its undo gives the path back, and peers stay', async () => {
+    const server = createServer((_, response) => response.end('application'))
+    const hub = createTestHub()
+    const undo = serve(hub, server, { path: '/live' })
+    const port = await listen(server)
+    const connected = new Promise((resolve) => hub.onConnect(resolve))
+    const stream = get({ host: '127.0.0.1', port, path: '/live' })
+    stream.on('error', () => {})
+    ends.push(() => void stream.destroy())
+    await connected
+    undo()
+    expect(await ask(port, '/live')).toMatchObject({ text: 'application' })
+    expect(hub.peers.size).toBe(1)
+    expect(server.listenerCount('upgrade')).toBe(0)
+  })
+})
+
+describe('a request for the path', () => {
+  test.each([
+    [undefined, 200],
+    ['text/event-stream', 200],
+    ['TEXT/Event-Stream', 200],
+    ['*/*', 200],
+    ['text/html, */*;q=0.8', 200],
+    ['text/*', 200],
+    ['application/json', 406],
+    ['text/html', 406],
+    ['text/event-stream;q=0', 406],
+    ['', 406],
+  ])('with Accept %j is answered %i', async (accept, status) => {
+    const server = createServer()
+    serve(createTestHub(), server, { path: '/live' })
+    const port = await listen(server)
+    expect(
+      (await ask(port, '/live', accept === undefined ? {} : { headers: { Accept: accept } })).status,
+    ).toBe(status)
+  })
+
+  test.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'])(
+    'by %s is answered 405 with what is allowed',
+    async (method) => {
+      const server = createServer()
+      serve(createTestHub(), server, { path: '/live' })
+      const port = await listen(server)
+      const answer = await ask(port, '/live', { method })
+      expect(answer.status).toBe(405)
+      expect(answer.headers.allow).toBe('GET')
+      if (method !== 'HEAD') expect(answer.text).toContain(`${method} is not for this path`)
+    },
+  )
+
+  test('that is absolute or names no host is refused, and the server lives on', async () => {
+    const server = createServer((_, response) => response.writeHead(404).end())
+    serve(createTestHub(), server, { path: '/live' })
+    const port = await listen(server)
+    expect(await raw(port, 'GET http://evil/live HTTP/1.1\r\nHost: test\r\n\r\n')).toMatch(/^HTTP\/1.1 404/)
+    expect(await raw(port, 'GET /live HTTP/1.1\r\nHost: a b\r\n\r\n')).toMatch(/^HTTP\/1.1 400/)
+    expect(await raw(port, upgrade('/live').replace('Host: test', 'Host: a b'))).toMatch(/^HTTP\/1.1 400/)
+    expect((await ask(port, '/live')).status).toBe(200)
+  })
+})
+
+test.each(['', 'live', '/live?x', '/live#x', undefined])('path %j is refused', (path) => {
+  expect(() => serve(createHub(), createServer(), { path: path as string })).toThrow(
+    '`path` must start with "/"',
+  )
+})
+
+test("a busy port is the application's to handle, as with any server of Node", async () => {
+  const server = createServer()
+  serve(createTestHub(), server, { path: '/live' })
+  const port = await listen(server)
+  const second = createServer()
+  serve(createTestHub(), second, { path: '/live' })
+  second.listen(port, '127.0.0.1')
+  const [error] = await once(second, 'error')
+  expect(error).toMatchObject({ code: 'EADDRINUSE' })
+})

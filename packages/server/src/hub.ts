@@ -21,8 +21,10 @@ import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
 export interface HubOptions {
   /** How the application's values become text or bytes. The clients name the same one. @defaultValue `'json'` */
   readonly format?: FormatOption
-  /** How much of each channel is kept for clients that come back. */
+  /** How much is kept for clients that come back, by the hub's own broker. */
   readonly history?: HistoryLimits
+  /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
+  readonly broker?: Broker
   /**
    * How often every peer hears from the server, in milliseconds; 0 for never. Clients take the link for dead when it is
    * silent for ten seconds longer.
@@ -100,7 +102,7 @@ export function createHub(options: HubOptions = {}): Hub {
   checkPositive('maxMessageBytes', maxMessageBytes)
   if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs)
   const format = formatOf(options.format)
-  const broker: Broker = memoryBroker(options.history)
+  const broker = options.broker ?? memoryBroker(options.history)
 
   const peers = new Set<HubPeer>()
   const followers = new Map<string, Set<HubPeer>>()

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export type { Close, Format, FormatOption } from '@eitherway/core'
+export type { Broker, Close, Format, FormatOption } from '@eitherway/core'
 export { createHub, type Hub, type HubOptions, type PublishOptions, type Received } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { Peer, SendOptions } from './peer.ts'

@@ -1,17 +1,26 @@
 import { type Broker, type BrokerListener, byteLength, createMessage, type Message } from '@eitherway/core'
 
-/** How much of each channel a memory broker keeps. Whichever bound is met first evicts the oldest. */
+/** How much a memory broker keeps. Whichever bound is met first evicts the oldest. */
 export interface HistoryLimits {
   /** Messages kept for each channel; 0 keeps none. @defaultValue 1000 */
   readonly messages?: number
   /** Bytes of data kept for each channel. @defaultValue 4 MiB (4,194,304) */
   readonly bytes?: number
+  /** Bytes of data kept for all channels together; those that were published to least recently go first. @defaultValue 64 MiB */
+  readonly totalBytes?: number
   /** Age in milliseconds after which a message is no longer kept. @defaultValue 300,000 (five minutes) */
   readonly ageMs?: number
 }
 
+interface Entry {
+  readonly seq: number
+  readonly at: number
+  readonly bytes: number
+  readonly message: Message
+}
+
 interface Log {
-  entries: { seq: number; at: number; bytes: number; message: Message }[]
+  entries: Entry[]
   bytes: number
   /** The newest message that is no longer kept. */
   evicted: number
@@ -21,45 +30,61 @@ interface Log {
  * The broker of a single process: what is kept goes with it, which the epoch then tells.
  *
  * Ids are `<epoch>-<number>`, the number counted over all channels.
+ *
+ * @throws TypeError when a limit is no number of 0 or more.
  */
 export function memoryBroker(limits: HistoryLimits = {}): Broker {
-  const {
-    messages: maxMessages = 1000,
-    bytes: maxBytes = 4 * 1024 * 1024,
-    ageMs: maxAgeMs = 300_000,
-  } = limits
+  const maxMessages = limit('messages', limits.messages ?? 1000)
+  const maxBytes = limit('bytes', limits.bytes ?? 4 * 1024 * 1024)
+  const maxTotalBytes = limit('totalBytes', limits.totalBytes ?? 64 * 1024 * 1024)
+  const maxAgeMs = limit('ageMs', limits.ageMs ?? 300_000)
   const epoch = newEpoch()
+  /** In the order of their newest message, so that the stalest channel is the first. */
   const logs = new Map<string, Log>()
   const listeners = new Set<BrokerListener>()
   let seq = 0
+  let totalBytes = 0
+  /** The newest message of any channel whose log is gone: nobody can tell any more which channel it was. */
+  let forgotten = 0
 
   const idOf = (number: number) => `${epoch}-${number}`
 
-  function evict(log: Log, now: number): void {
+  /** Takes the oldest away while `isOver` says so of what is left. */
+  function evict(log: Log, isOver: (oldest: Entry, kept: number) => boolean): void {
     let gone = 0
     for (const entry of log.entries) {
-      const kept = log.entries.length - gone
-      if (kept <= maxMessages && log.bytes <= maxBytes && now - entry.at <= maxAgeMs) break
+      if (!isOver(entry, log.entries.length - gone)) break
       log.bytes -= entry.bytes
+      totalBytes -= entry.bytes
       log.evicted = entry.seq
       gone += 1
     }
     if (gone > 0) log.entries.splice(0, gone)
   }
 
+  /** Without this, a name that is used once would be kept for ever. */
+  function evictStale(now: number): void {
+    for (const [channel, log] of logs) {
+      evict(log, ({ at }) => totalBytes > maxTotalBytes || now - at > maxAgeMs)
+      if (log.entries.length > 0) break
+      forgotten = Math.max(forgotten, log.evicted)
+      logs.delete(channel)
+    }
+  }
+
   return {
     async publish(channel, event, data) {
       const message = createMessage(event, data, idOf(seq + 1))
       seq += 1
-      let log = logs.get(channel)
-      if (log === undefined) {
-        log = { entries: [], bytes: 0, evicted: 0 }
-        logs.set(channel, log)
-      }
+      const log = logs.get(channel) ?? { entries: [], bytes: 0, evicted: forgotten }
+      logs.delete(channel)
+      logs.set(channel, log)
       const entry = { seq, at: Date.now(), bytes: byteLength(data), message }
       log.entries.push(entry)
       log.bytes += entry.bytes
-      evict(log, entry.at)
+      totalBytes += entry.bytes
+      evict(log, (_, kept) => kept > maxMessages || log.bytes > maxBytes)
+      evictStale(entry.at)
       for (const listener of listeners) listener(channel, message)
       return message.id
     },
@@ -71,33 +96,50 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
       return idOf(seq)
     },
     async history(channels, after) {
-      const [theirEpoch, number] = parseId(after)
-      if (number === undefined) return { messages: [], gap: { reason: 'unknown', channels } }
-      if (theirEpoch !== epoch) return { messages: [], gap: { reason: 'epoch', channels } }
-      if (number > seq) return { messages: [], gap: { reason: 'unknown', channels } }
-      const found: Log['entries'] = []
+      const { epoch: theirs, number } = parseId(after)
+      if (number === undefined || (theirs === epoch && number > seq)) {
+        return { messages: [], gap: { reason: 'unknown', channels } }
+      }
+      if (theirs !== epoch) return { messages: [], gap: { reason: 'epoch', channels } }
+      const now = Date.now()
+      const found: Entry[] = []
       const lost: string[] = []
       for (const channel of channels) {
         const log = logs.get(channel)
-        if (log === undefined) continue
-        evict(log, Date.now())
-        if (number < log.evicted) lost.push(channel)
-        else found.push(...log.entries.filter((entry) => entry.seq > number))
+        if (log !== undefined) evict(log, ({ at }) => now - at > maxAgeMs)
+        if (number < (log?.evicted ?? forgotten)) lost.push(channel)
+        else if (log !== undefined) found.push(...log.entries.slice(firstAfter(log.entries, number)))
       }
-      found.sort((a, b) => a.seq - b.seq)
-      const messages = found.map(({ message }) => message)
+      const messages = found.sort((a, b) => a.seq - b.seq).map(({ message }) => message)
       return lost.length === 0 ? { messages } : { messages, gap: { reason: 'evicted', channels: lost } }
     },
   }
 }
 
-function parseId(id: string): [epoch: string, number: number | undefined] {
+/** Where the entries after a number begin. */
+function firstAfter(entries: readonly Entry[], number: number): number {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((entries[middle]?.seq ?? 0) > number) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+function parseId(id: string): { epoch: string; number: number | undefined } {
   const match = /^([a-z0-9]+)-(0|[1-9][0-9]{0,14})$/.exec(id)
-  return [match?.[1] ?? '', match === null ? undefined : Number(match[2])]
+  return { epoch: match?.[1] ?? '', number: match === null ? undefined : Number(match[2]) }
 }
 
 /** 48 random bits: two runs of a server must never take each other's positions for their own. */
 function newEpoch(): string {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2))
   return (high * 0x10000 + (low & 0xffff)).toString(36)
+}
+
+function limit(name: string, value: number): number {
+  if (value >= 0) return value
+  throw new TypeError(`\`history.${name}\` must be a number of 0 or more, got ${String(value)}`)
 }

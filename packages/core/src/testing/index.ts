@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { type BrokerSetup, type BrokerSuite, brokerSuite } from './broker-suite.ts'
 export { type CodecSuite, codecSuite } from './codec-suite.ts'
 export { dataSamples, frameSamples, messageSamples } from './samples.ts'
 export { assert, assertEqual, failureOf, seeded, type TestFunction, within } from './suite.ts'

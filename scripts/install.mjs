@@ -42,12 +42,18 @@ export function pnpm(args, { stdio }) {
 
 /** Changes whenever an install could give something else. */
 function fingerprint() {
-  const folders = ['packages', 'examples'].flatMap((parent) => {
-    const children = existsSync(join(root, parent)) ? readdirSync(join(root, parent)).sort() : []
-    return children.map((child) => `${parent}/${child}/package.json`)
-  })
+  const packages = readdirSync(join(root, 'packages'))
+    .sort()
+    .map((name) => `packages/${name}/package.json`)
   const hash = createHash('sha256')
-  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', ...folders]) {
+  const files = [
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'package.json',
+    'examples/package.json',
+    ...packages,
+  ]
+  for (const file of files) {
     if (existsSync(join(root, file))) hash.update(file).update(readFileSync(join(root, file)))
   }
   return hash.digest('hex')

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** The root of the repository; every command runs there. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -19,6 +20,20 @@ export function runNode(program, args = []) {
   })
   if (error) console.error(`${program}: ${error.message}`)
   return status === 0
+}
+
+/**
+ * Goes on as another program, in this process: arguments, input, output, signals and the exit code are the program's own.
+ * @param {string} program
+ * @param {string[]} args
+ */
+export async function become(program, args) {
+  // npm passes a SIGTERM on to its shell only: the shell dies, and we would live on with the port.
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && process.kill(process.pid, 'SIGTERM'), 250).unref()
+  const main = join(root, program)
+  process.argv = [process.execPath, main, ...args]
+  await import(pathToFileURL(main).href)
 }
 
 /**

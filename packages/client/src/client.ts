@@ -1,4 +1,5 @@
 import type { Close, Direction, Gap, State } from '@eitherway/core'
+import type { DirectionOf, TransportOption } from './transports.ts'
 
 /** A message as the application has it, its data decoded. */
 export interface Received<T = unknown> {
@@ -18,6 +19,8 @@ export interface Listener extends AsyncIterable<Received>, AsyncDisposable {
   readonly state: State
   /** The id of the last message that was delivered, or the position that the server gave at connect; `''` before that. */
   readonly lastEventId: string
+  /** The channels that it follows. */
+  readonly channels: readonly string[]
   /** Fulfils with the reason when the client is done for good. Never rejects: a lost link is not the end. */
   readonly closed: Promise<Close>
   /**
@@ -32,6 +35,25 @@ export interface Listener extends AsyncIterable<Received>, AsyncDisposable {
   onState(handler: (state: State, reason: Close | undefined) => void): () => void
   /** Hears that messages are lost to this client: it should read its state anew. @returns its undo. */
   onGap(handler: (gap: Gap) => void): () => void
+  /**
+   * Follows more channels, from the client's position on. A second link is made with them and takes over from the first, so
+   * that nothing is lost and nothing comes twice; calls of one turn share one link.
+   *
+   * @returns a promise that fulfils when they are followed.
+   * @throws (by rejection) TypeError for a name that is none; ConnectError when the client is closed.
+   */
+  subscribe(...channels: string[]): Promise<void>
+  /** Follows these channels no longer: as `subscribe`, the other way. */
+  unsubscribe(...channels: string[]): Promise<void>
+  /**
+   * Changes the transport of this client. A second link is made over the new one; once it has brought a frame it takes over,
+   * so that handlers and iterations notice nothing. Where it does not come about, the client stays as it was.
+   *
+   * @returns this client, with the type of its new direction: `send` is there or not, as the transport has it.
+   * @throws (by rejection) TypeError for what is no transport; ConnectError when the new link does not come about within
+   * `connectMs`, or the client is closed.
+   */
+  switchTo<const T extends TransportOption>(transport: T): Promise<Client<DirectionOf<T>>>
   /** Ends the client: no message reaches a handler after this call. @defaultValue `{ code: 1000, reason: '' }` */
   close(close?: Close): Promise<Close>
 }

@@ -1,34 +1,32 @@
 import {
   addressOf,
   begin,
-  byteLength,
   type Close,
   ConnectError,
   type Connection,
   checkClose,
   checkName,
-  clampRetryMs,
   closeCode,
   createMessage,
-  createQueue,
+  type Direction,
   type Effect,
   type FormatOption,
-  fitReason,
   formatOf,
   type Gap,
   type Input,
   type LifecycleOptions,
   type Limits,
-  type Message,
-  type Queue,
   type State,
   show,
   step,
 } from '@eitherway/core'
-import type { Client, Handler, Listener, Received, TwoWayClient } from './client.ts'
+import type { Client, Handler, Listener, TwoWayClient } from './client.ts'
 import { createDeadline } from './deadline.ts'
+import { createInbox } from './inbox.ts'
+import { createLinks, type LinkRequest } from './links.ts'
 import { createOutbox } from './outbox.ts'
-import { type DirectionOf, type TransportOption, transportOf } from './transports.ts'
+import { type DirectionOf, type NamedTransport, type TransportOption, transportOf } from './transports.ts'
+import { onWake } from './wake.ts'
 
 /** Settings of {@link connect}. All durations in milliseconds. */
 export interface ClientOptions<T extends TransportOption = TransportOption> extends Limits {
@@ -85,10 +83,10 @@ export function connect<const T extends TransportOption>(
 
 function createClient(given: string | URL, options: ClientOptions): Listener {
   const url = urlOf(given)
-  const transport = transportOf(options?.transport)
-  const { channels = [], lastEventId = '', maxQueuedBytes = 1024 * 1024, onError = report } = options
+  let transport = transportOf(options?.transport)
+  const { lastEventId = '', maxQueuedBytes = 1024 * 1024, onError = report } = options
   const format = formatOf(options.format)
-  for (const channel of channels) checkName('channel', channel)
+  const channels = new Set(checkChannels(options.channels ?? []))
   const limits: Limits =
     options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes }
   const settings: LifecycleOptions = {
@@ -101,17 +99,45 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   const first = begin(lastEventId, settings)
   let life = first.next
-  const handlers = new Map<string, Set<Handler>>()
+  const inbox = createInbox({ format, maxQueuedBytes, onError })
+  const outbox = createOutbox(maxQueuedBytes)
   const onState = new Set<(state: State, reason: Close | undefined) => void>()
   const onGap = new Set<(gap: Gap) => void>()
-  const iterations = new Set<Queue<Received>>()
-  const outbox = createOutbox(maxQueuedBytes)
   const deadline = createDeadline(() => feed({ type: 'deadline', random: Math.random() }))
-  let link: AbortController | undefined
-  let connection: Connection | undefined
   let settle: (close: Close) => void
   const closed = new Promise<Close>((resolve) => {
     settle = resolve
+  })
+
+  const links = createLinks(url, limits, {
+    opened(connection, request) {
+      feed({ type: 'opened' })
+      attach(connection, request)
+    },
+    handed(connection, request) {
+      feed({ type: 'handed', at: request.lastEventId })
+      attach(connection, request)
+    },
+    frame: (frame) => feed({ type: 'frame', frame }),
+    lost(loss) {
+      outbox.detach()
+      feed({ type: 'lost', random: Math.random(), ...loss })
+    },
+    failed: onError,
+  })
+
+  /** What the current link was asked for. */
+  let asked: LinkRequest | undefined
+  function attach(connection: Connection, request: LinkRequest): void {
+    asked = request
+    outbox.detach()
+    if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
+  }
+
+  const request = (over: NamedTransport): LinkRequest => ({
+    transport: over,
+    channels: [...channels],
+    lastEventId: life.lastEventId,
   })
 
   function feed(input: Input): void {
@@ -120,104 +146,30 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     life = next
     for (const effect of effects) perform(effect)
     if (next.state === before.state) return
-    for (const handler of onState) guard(() => handler(next.state, next.close))
     if (next.state === 'closed') finish(next.close ?? { code: closeCode.normal, reason: '' })
+    for (const handler of [...onState]) {
+      // An earlier one may have closed the client, of which all have been told then.
+      if (life.state === next.state) guard(() => handler(next.state, next.close))
+    }
   }
 
   function perform(effect: Effect): void {
     switch (effect.type) {
       case 'connect':
-        link = new AbortController()
-        void run(link)
+        links.open(request(transport))
         break
       case 'disconnect':
-        drop(effect.close)
+        outbox.detach()
+        links.drop(effect.close)
         break
       case 'deadline':
         deadline.set(effect.ms)
         break
       case 'deliver':
-        deliver(effect.message)
+        inbox.deliver(effect.message)
         break
       case 'gap':
-        for (const handler of onGap) guard(() => handler(effect.gap))
-    }
-  }
-
-  /** One link, from the first try to its end. Once it is no longer the current one, nothing that it brings counts. */
-  async function run(current: AbortController): Promise<void> {
-    const isCurrent = () => link === current
-    let opened: Connection
-    try {
-      const { connect } = await transport.load()
-      opened = await connect(url, { lastEventId: life.lastEventId, channels, signal: current.signal, limits })
-    } catch (error) {
-      if (!isCurrent()) return
-      drop()
-      feed({ type: 'lost', random: Math.random(), ...lossOf(error) })
-      return
-    }
-    if (!isCurrent()) {
-      opened.close()
-      return
-    }
-    connection = opened
-    feed({ type: 'opened' })
-    if (opened.direction === 'two-way') outbox.attach(opened)
-    try {
-      for await (const frame of opened) {
-        if (!isCurrent()) return
-        feed({ type: 'frame', frame })
-        // A handler may have closed the client, or the frame the link.
-        if (!isCurrent()) return
-      }
-    } catch (error) {
-      if (isCurrent()) onError(error)
-      opened.close()
-    }
-    const close = await opened.closed
-    if (!isCurrent()) return
-    drop()
-    feed({ type: 'lost', close, random: Math.random() })
-  }
-
-  function drop(close?: Close): void {
-    const current = link
-    link = undefined
-    outbox.detach()
-    connection?.close(close)
-    connection = undefined
-    current?.abort()
-  }
-
-  function deliver({ id, event, data }: Message): void {
-    const readers = handlers.get(event)
-    if (readers === undefined && iterations.size === 0) return
-    let received: Received
-    try {
-      received = { id, event, data: format.decode(data) }
-    } catch (error) {
-      onError(
-        new Error(`a message of event ${show(event)} was left out: ${(error as Error).message}`, {
-          cause: error,
-        }),
-      )
-      return
-    }
-    const size = iterations.size === 0 ? 0 : byteLength(data)
-    for (const iteration of iterations) {
-      if (iteration.push(received, size) <= maxQueuedBytes) continue
-      iterations.delete(iteration)
-      iteration.end(
-        new Error(
-          `an iteration was left behind: more than ${maxQueuedBytes} bytes wait to be read; read faster or raise \`maxQueuedBytes\``,
-        ),
-      )
-    }
-    if (readers === undefined) return
-    for (const handler of [...readers]) {
-      // An earlier handler may have closed the client or taken this one off.
-      if (life.state !== 'closed' && readers.has(handler)) guard(() => handler(received.data, received))
+        for (const handler of [...onGap]) guard(() => handler(effect.gap))
     }
   }
 
@@ -229,75 +181,146 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     }
   }
 
+  /** Lets a link with today's channels take over without a break; where there is none to go on meanwhile, the next one has them. */
+  async function reopen(over: NamedTransport): Promise<void> {
+    if (life.state !== 'open') {
+      transport = over
+      feed({ type: 'restart', close: { code: closeCode.normal, reason: 'asked anew' } })
+      await opened()
+      return
+    }
+    feed({ type: 'handover' })
+    try {
+      await links.replace(request(over), settings.connectMs || maxTimerMs)
+      transport = over
+    } finally {
+      // Changes nothing once the new link has taken over.
+      feed({ type: 'kept' })
+    }
+  }
+
+  /** Fulfils when there is a link. */
+  function opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settleBy = (state: State, close: Close | undefined) => {
+        if (state === 'open') resolve()
+        else if (state === 'closed') reject(closedError(close))
+        else return
+        onState.delete(settleBy)
+      }
+      onState.add(settleBy)
+      settleBy(life.state, life.close)
+    })
+  }
+
+  /** One reopening at a time; those that are asked for in one turn become one. */
+  let reopening: Promise<void> = Promise.resolve()
+  function enqueue(run: () => Promise<void>): Promise<void> {
+    if (life.state === 'closed') return Promise.reject(closedError(life.close))
+    const result = reopening.then(run)
+    reopening = result.catch(() => {
+      // Told to whoever asked for it; the next one starts afresh.
+    })
+    return result
+  }
+  async function follow(): Promise<void> {
+    if (life.state === 'waiting') return opened()
+    if (life.state === 'open' && asked?.channels.join('\n') === [...channels].join('\n')) return
+    try {
+      await reopen(transport)
+    } catch (error) {
+      if (life.state === 'closed') throw error
+      // No second link came about beside the first, so the first has to give way.
+      feed({ type: 'restart', close: { code: closeCode.normal, reason: 'other channels' } })
+      await opened()
+    }
+  }
+
   function finish(close: Close): void {
     options.signal?.removeEventListener('abort', onAbort)
+    stopWaking()
+    inbox.end()
     outbox.end(close)
-    for (const iteration of iterations) iteration.end()
     settle(close)
   }
 
   const onAbort = () => feed({ type: 'close', close: { code: closeCode.normal, reason: 'aborted' } })
+  const wake = () => {
+    deadline.check()
+    feed({ type: 'wake', random: Math.random() })
+  }
+  const stopWaking = onWake({
+    seen: wake,
+    online() {
+      wake()
+      // The link may be dead without knowing it. A second one is the proof, and takes over at once.
+      if (life.state === 'open') void enqueue(() => reopen(transport)).catch(() => undefined)
+    },
+  })
 
   const client: Listener = {
-    transport: transport.name,
+    get transport() {
+      return transport.name
+    },
     get state() {
       return life.state
     },
     get lastEventId() {
       return life.lastEventId
     },
-    closed,
-    on<T>(event: string, handler: Handler<T>) {
-      const readers = handlers.get(event) ?? new Set()
-      handlers.set(event, readers.add(handler as Handler))
-      return () => {
-        readers.delete(handler as Handler)
-        if (readers.size === 0 && handlers.get(event) === readers) handlers.delete(event)
-      }
+    get channels() {
+      return [...channels]
     },
+    closed,
+    on: (event, handler) => inbox.on(event, handler as Handler),
     onState: (handler) => add(onState, handler),
     onGap: (handler) => add(onGap, handler),
+    async subscribe(...names) {
+      for (const name of checkChannels(names)) channels.add(name)
+      await enqueue(follow)
+    },
+    async unsubscribe(...names) {
+      for (const name of names) channels.delete(name)
+      await enqueue(follow)
+    },
+    async switchTo<T extends TransportOption>(option: T) {
+      const next = transportOf(option)
+      await enqueue(() => reopen(next))
+      setDirection(next.direction)
+      if (next.direction === 'one-way') {
+        outbox.refuse(
+          new ConnectError(
+            `the client was switched to ${next.name}, which is one-way; the message was not sent`,
+            { retryable: false },
+          ),
+        )
+      }
+      return client as Client<DirectionOf<T>>
+    },
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)
       feed({ type: 'close', close })
       return closed
     },
-    [Symbol.asyncIterator]() {
-      const iteration = createQueue<Received>()
-      if (life.state === 'closed') iteration.end()
-      else iterations.add(iteration)
-      return leaving(iteration, () => iterations.delete(iteration))
-    },
+    [Symbol.asyncIterator]: () => inbox.iterate(),
     async [Symbol.asyncDispose]() {
       await client.close()
     },
   }
-  Object.assign(client, { direction: transport.direction })
-  if (transport.direction === 'two-way') {
-    const send: TwoWayClient['send'] = async (event, data, { signal } = {}) => {
-      await outbox.send(createMessage(event, format.encode(data)), signal)
-    }
-    Object.assign(client, { send })
+
+  const send: TwoWayClient['send'] = async (event, data, { signal } = {}) => {
+    await outbox.send(createMessage(event, format.encode(data)), signal)
   }
+  function setDirection(direction: Direction): void {
+    Object.assign(client, { direction, send })
+    if (direction === 'one-way') Reflect.deleteProperty(client, 'send')
+  }
+  setDirection(transport.direction)
 
   options.signal?.addEventListener('abort', onAbort)
   if (options.signal?.aborted) onAbort()
   else for (const effect of first.effects) perform(effect)
   return client
-}
-
-/** Why no link came about, as the lifecycle has it. */
-function lossOf(error: unknown): { close: Close; retryAfterMs?: number | undefined } {
-  const reason = fitReason(error instanceof Error ? error.message : String(error))
-  if (error instanceof ConnectError) {
-    const { closeCode: code, retryAfterMs } = error
-    return {
-      close: { code, reason },
-      retryAfterMs: retryAfterMs === undefined ? undefined : clampRetryMs(retryAfterMs),
-    }
-  }
-  // Not the network's and not the server's: to try it again would bring the same.
-  return { close: { code: closeCode.protocolError, reason } }
 }
 
 /** A page's URLs may be relative to it. */
@@ -317,9 +340,9 @@ function urlOf(given: string | URL): URL {
 }
 
 function checkMs(name: string, ms: number): number {
-  if (typeof ms === 'number' && ms >= 0 && ms <= 2 ** 31 - 1) return ms
+  if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
   throw new TypeError(
-    `\`${name}\` must be a number of milliseconds from 0 to ${2 ** 31 - 1}, got ${String(ms)}`,
+    `\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${String(ms)}`,
   )
 }
 
@@ -328,14 +351,21 @@ function add<T>(set: Set<T>, item: T): () => void {
   return () => set.delete(item)
 }
 
-/** An iteration that says when it is left. */
-async function* leaving<T>(items: AsyncIterable<T>, onLeave: () => void): AsyncGenerator<T, void, undefined> {
-  try {
-    yield* items
-  } finally {
-    onLeave()
-  }
+function checkChannels(names: readonly string[]): readonly string[] {
+  for (const name of names) checkName('channel', name)
+  return names
 }
+
+function closedError(close: Close | undefined): ConnectError {
+  const { code, reason } = close ?? { code: closeCode.normal, reason: '' }
+  return new ConnectError(`the client is closed (${code}${reason && ` ${reason}`})`, {
+    retryable: false,
+    closeCode: code,
+  })
+}
+
+/** The longest that a timer can wait; beyond, it would fire at once. */
+const maxTimerMs = 2 ** 31 - 1
 
 function report(error: unknown): void {
   // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them

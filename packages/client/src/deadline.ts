@@ -2,6 +2,8 @@
 export interface Deadline {
   /** Moves it to so many milliseconds from now; 0 takes it away. */
   set(ms: number): void
+  /** Runs now if it has passed while timers stood still, as they do in a page that sleeps. */
+  check(): void
 }
 
 /**
@@ -15,28 +17,36 @@ export interface Deadline {
 export function createDeadline(run: () => void): Deadline {
   let timer: ReturnType<typeof setTimeout> | undefined
   let due = 0
+  let dueByDate = 0
   let fires = 0
 
-  function arm(now: number): void {
+  /** A monotonic clock may stand still while the machine sleeps, and a wall clock may be set: whichever is further counts. */
+  const left = () => Math.min(due - performance.now(), dueByDate - Date.now())
+
+  function arm(): void {
     fires = due
-    timer = setTimeout(check, Math.max(0, due - now))
+    timer = setTimeout(look, Math.max(0, left()))
   }
-  function check(): void {
+  function look(): void {
     timer = undefined
-    const now = performance.now()
     // Timers may fire a little early.
-    if (now + 1 < due) arm(now)
+    if (left() > 1) arm()
     else run()
   }
 
   return {
     set(ms) {
-      const now = performance.now()
-      due = now + ms
+      due = performance.now() + ms
+      dueByDate = Date.now() + ms
       if (timer !== undefined && ms !== 0 && due >= fires) return
       clearTimeout(timer)
       timer = undefined
-      if (ms !== 0) arm(now)
+      if (ms !== 0) arm()
+    },
+    check() {
+      if (timer === undefined || left() > 1) return
+      clearTimeout(timer)
+      look()
     },
   }
 }

@@ -7,6 +7,8 @@ export interface Outbox {
   attach(connection: TwoWayConnection): void
   /** There is none any more. */
   detach(): void
+  /** What waits is not going to be sent. */
+  refuse(error: ConnectError): void
   /** There will be none again. */
   end(close: Close): void
 }
@@ -56,7 +58,12 @@ export function createOutbox(maxBytes: number): Outbox {
     sending = false
   }
 
+  function refuse(error: ConnectError): void {
+    for (const entry of [...entries]) if (remove(entry)) entry.reject(error)
+  }
+
   return {
+    refuse,
     send(message, signal) {
       return new Promise<void>((resolve, reject) => {
         signal?.throwIfAborted()
@@ -102,7 +109,7 @@ export function createOutbox(maxBytes: number): Outbox {
     end(close) {
       ended = close
       connection = undefined
-      for (const entry of [...entries]) if (remove(entry)) entry.reject(closedError(close))
+      refuse(closedError(close))
     },
   }
 }

@@ -64,6 +64,17 @@ export function closeCodeOfStatus(status: number): number {
   return closeCode.protocolError
 }
 
+/** The close that says what a refusal by HTTP status says. */
+export function closeOfRefusal({
+  status,
+  reason,
+}: {
+  readonly status: number
+  readonly reason: string
+}): Close {
+  return { code: closeCodeOfStatus(status), reason: fitReason(reason) }
+}
+
 /**
  * Checks a close that an application asks for.
  *

@@ -1,10 +1,13 @@
 import { closeCode } from './close.ts'
+import type { Frame } from './frame.ts'
 
 /** The other side broke the protocol, or a limit of this side. The link that carried it is closed with `closeCode`. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   /** What the connection is closed with, e.g. 1009 for a message over the limit. */
   readonly closeCode: number
+  /** The good frames that the same slice had completed before: set by the decoder that met it. */
+  frames: readonly Frame[] = []
   constructor(message: string, options: { closeCode?: number; cause?: unknown } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.closeCode = options.closeCode ?? closeCode.protocolError

@@ -55,7 +55,7 @@ export interface Decoder {
   /**
    * Takes the next slice, cut anywhere a wire may cut it, and returns the frames that it completed.
    *
-   * @throws ProtocolError when the slice breaks the protocol or a limit.
+   * @throws ProtocolError when the slice breaks the protocol or a limit; its `frames` are those that were complete before.
    */
   push(chunk: string | Uint8Array): Frame[]
 }

@@ -7,7 +7,15 @@
 export { addressOf } from './address.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export type { Broker, BrokerListener, History } from './broker.ts'
-export { type Close, checkClose, closeCode, closeCodeOfStatus, fitReason, mayReturn } from './close.ts'
+export {
+  type Close,
+  checkClose,
+  closeCode,
+  closeCodeOfStatus,
+  closeOfRefusal,
+  fitReason,
+  mayReturn,
+} from './close.ts'
 export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'
 export { type Format, type FormatOption, formatOf, json, text } from './format.ts'
 export {
@@ -51,11 +59,14 @@ export { remoteOf, requestHeaders, requestUrl } from './request.ts'
 export type {
   Accept,
   Accepted,
+  Admit,
+  Arrival,
   Closable,
   Connection,
   ConnectOptions,
   Direction,
   OneWayConnection,
+  Refusal,
   Remote,
   ServerConnection,
   Transport,

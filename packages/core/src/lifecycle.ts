@@ -1,4 +1,4 @@
-import { backoffMs, minRetryMs } from './backoff.ts'
+import { backoffMs, clampRetryMs, minRetryMs } from './backoff.ts'
 import { type Close, closeCode, mayReturn } from './close.ts'
 import type { Frame, Gap } from './frame.ts'
 import type { Message } from './message.ts'
@@ -29,8 +29,14 @@ export interface Lifecycle {
   readonly attempt: number
   /** The server's `retry`. */
   readonly retryMs: number
+  /** The least wait that the server asked for when the last link was lost. */
+  readonly waitMs: number
   /** The silence that this link may keep; 0 for any. */
   readonly silenceMs: number
+  /** Ids that were delivered since a handover began; `undefined` when none is under way. */
+  readonly recorded: ReadonlySet<string> | undefined
+  /** Ids that were delivered over a former link, and that this one may bring again. */
+  readonly overlap: ReadonlySet<string>
   /** Why it is closed, or why the last link was lost. */
   readonly close: Close | undefined
 }
@@ -48,6 +54,16 @@ export type Input =
     }
   /** The deadline that was last set has passed. */
   | { readonly type: 'deadline'; readonly random: number }
+  /** Something says that trying now is worth it: the network is back, the page is seen again. */
+  | { readonly type: 'wake'; readonly random: number }
+  /** A second link is being made, at today's position, to take over from the current one. */
+  | { readonly type: 'handover' }
+  /** It has taken over; `at` is the position that it was asked from. */
+  | { readonly type: 'handed'; readonly at: string }
+  /** It came to nothing. */
+  | { readonly type: 'kept' }
+  /** The current link, or the wait for one, is to give way to a new one now. */
+  | { readonly type: 'restart'; readonly close: Close }
   /** The application is done. */
   | { readonly type: 'close'; readonly close: Close }
 
@@ -69,6 +85,7 @@ export interface Step {
 }
 
 const graceMs = 10_000
+const none: ReadonlySet<string> = new Set()
 
 /** The first step of a life. */
 export function begin(lastEventId: string, options: LifecycleOptions): Step {
@@ -77,7 +94,10 @@ export function begin(lastEventId: string, options: LifecycleOptions): Step {
     lastEventId,
     attempt: 0,
     retryMs: minRetryMs,
+    waitMs: minRetryMs,
     silenceMs: 0,
+    recorded: undefined,
+    overlap: none,
     close: undefined,
   }
   return { next, effects: [{ type: 'connect' }, { type: 'deadline', ms: options.connectMs }] }
@@ -97,6 +117,34 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
       return lose(life, input, options, [])
     case 'deadline':
       return onDeadline(life, input.random, options)
+    case 'wake':
+      if (life.state !== 'waiting') return { next: life, effects: [] }
+      // As after a first loss; never sooner than the server asked for.
+      return {
+        next: { ...life, attempt: 1 },
+        effects: [{ type: 'deadline', ms: waitFor({ ...life, attempt: 0 }, input.random, options) }],
+      }
+    case 'handover':
+      return { next: { ...life, recorded: none }, effects: [] }
+    case 'handed': {
+      const silenceMs = options.silenceMs ?? 0
+      const overlap = union(life.overlap, life.recorded)
+      return {
+        next: { ...life, state: 'open', lastEventId: input.at, silenceMs, recorded: undefined, overlap },
+        effects: [{ type: 'deadline', ms: silenceMs }],
+      }
+    }
+    case 'kept':
+      return { next: { ...life, recorded: undefined }, effects: [] }
+    case 'restart':
+      return {
+        next: { ...life, state: 'connecting' },
+        effects: [
+          { type: 'disconnect', close: input.close },
+          { type: 'connect' },
+          { type: 'deadline', ms: options.connectMs },
+        ],
+      }
     case 'close':
       return {
         next: { ...life, state: 'closed', close: input.close },
@@ -111,11 +159,8 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
 function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step {
   const alive: Effect = { type: 'deadline', ms: life.silenceMs }
   switch (frame.type) {
-    case 'message': {
-      const { message } = frame
-      const lastEventId = message.id === '' ? life.lastEventId : message.id
-      return { next: { ...life, lastEventId, attempt: 0 }, effects: [alive, { type: 'deliver', message }] }
-    }
+    case 'message':
+      return onMessage(life, frame.message, alive)
     case 'heartbeat':
       return { next: life.attempt === 0 ? life : { ...life, attempt: 0 }, effects: [alive] }
     case 'position':
@@ -136,6 +181,32 @@ function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step
       // A connection keeps this frame to itself: it ends, and `closed` says why.
       return { next: life, effects: [] }
   }
+}
+
+function onMessage(life: Lifecycle, message: Message, alive: Effect): Step {
+  const { id } = message
+  if (id === '') return { next: { ...life, attempt: 0 }, effects: [alive, { type: 'deliver', message }] }
+  // Delivered already, over the link before. The position still follows, or a cut here would go back to where that was.
+  const isKnown = life.overlap.has(id)
+  const next: Lifecycle = {
+    ...life,
+    attempt: 0,
+    lastEventId: id,
+    overlap: isKnown ? without(life.overlap, id) : life.overlap,
+    // What is passed over counts as well: a link that takes over now was asked from before it.
+    recorded: life.recorded && union(life.recorded, new Set([id])),
+  }
+  return { next, effects: isKnown ? [alive] : [alive, { type: 'deliver', message }] }
+}
+
+function without(set: ReadonlySet<string>, item: string): ReadonlySet<string> {
+  const rest = new Set(set)
+  rest.delete(item)
+  return rest
+}
+
+function union(one: ReadonlySet<string>, other: ReadonlySet<string> = none): ReadonlySet<string> {
+  return other.size === 0 ? one : new Set([...one, ...other])
 }
 
 function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions): Step {
@@ -161,15 +232,18 @@ function lose(
   if (!options.reconnect || !mayReturn(close.code)) {
     return { next: { ...life, state: 'closed', close }, effects: [...effects, { type: 'deadline', ms: 0 }] }
   }
-  const ms = backoffMs({
-    attempt: life.attempt,
-    retryMs: Math.max(life.retryMs, retryAfterMs),
-    baseMs: options.baseMs,
-    capMs: options.capMs,
-    random,
-  })
+  const waitMs = clampRetryMs(Math.max(life.retryMs, retryAfterMs))
+  const ms = waitFor({ ...life, waitMs }, random, options)
   return {
-    next: { ...life, state: 'waiting', attempt: life.attempt + 1, silenceMs: 0, close },
+    next: { ...life, state: 'waiting', attempt: life.attempt + 1, waitMs, silenceMs: 0, close },
     effects: [...effects, { type: 'deadline', ms }],
   }
+}
+
+function waitFor(
+  { attempt, waitMs }: Lifecycle,
+  random: number,
+  { baseMs, capMs }: LifecycleOptions,
+): number {
+  return backoffMs({ attempt, retryMs: waitMs, baseMs, capMs, random })
 }

@@ -7,6 +7,9 @@ import type { Remote } from './transport.ts'
 export function requestUrl(target: string | undefined, host: string | undefined): URL | undefined {
   // Only the origin form: `http://elsewhere/live` or `*` name no path of this server.
   if (target === undefined || !target.startsWith('/')) return undefined
+  // A name or an address and a port: anything else in a `Host` would leak into the path, the query or a password.
+  if (host !== undefined && !/^(?:[^\s:/?#@\\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?$/i.test(host))
+    return undefined
   try {
     return new URL(`http://${host ?? 'localhost'}${target}`)
   } catch {

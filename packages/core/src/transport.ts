@@ -74,10 +74,8 @@ export interface Remote {
   readonly port: number
 }
 
-/** What every accepted connection has, whatever its direction. */
-export interface Accepted extends Closable {
-  /** Writes this connection's frames; connections of one kind share one encoder. */
-  readonly encoder: Encoder
+/** A request for a link, before it is answered. */
+export interface Arrival {
   /** The request's URL as it was asked for. */
   readonly url: URL
   readonly headers: Headers
@@ -85,6 +83,23 @@ export interface Accepted extends Closable {
   readonly remote: Remote | undefined
   /** The position that the client named, or `''`. Never trusted: it opens nothing. */
   readonly lastEventId: string
+}
+
+/** Why a request gets no link. */
+export interface Refusal {
+  /** The HTTP status, 400 to 599. A WebSocket of ours learns the close code that says the same: see `closeCodeOfStatus`. */
+  readonly status: number
+  /** For people and logs. It is sent to the client. */
+  readonly reason: string
+}
+
+/** Decides on a request before any byte of a stream. A hub's `admit` is one. */
+export type Admit = (arrival: Arrival) => Refusal | undefined
+
+/** What every accepted connection has, whatever its direction. */
+export interface Accepted extends Arrival, Closable {
+  /** Writes this connection's frames; connections of one kind share one encoder. */
+  readonly encoder: Encoder
   /** Bytes that left for this connection so far, headers and framing included where the platform tells. */
   readonly bytesWritten: number
   /**

@@ -37,7 +37,15 @@ test.each([
   ['*', 'host', undefined],
   ['', 'host', undefined],
   [undefined, 'host', undefined],
+  ['/live', '[::1]:80', 'http://[::1]/live'],
   ['/live', 'a b', undefined],
+  ['/live', '', undefined],
+  ['/live', 'a/b', undefined],
+  ['/live', 'a?x', undefined],
+  ['/live', 'a#b', undefined],
+  ['/live', 'u:p@a', undefined],
+  ['/live', 'a\\b', undefined],
+  ['/live', 'a:b', undefined],
 ])('a request for %s at %s is for %s', (target, host, url) => {
   expect(requestUrl(target, host)?.href).toBe(url)
 })

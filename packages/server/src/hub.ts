@@ -1,16 +1,20 @@
 import {
   type Accept,
+  type Admit,
+  type Arrival,
   type Broker,
   byteLength,
   type Close,
   checkName,
   closeCode,
+  closeOfRefusal,
   defaultMaxMessageBytes,
   type FormatOption,
   fitReason,
   formatOf,
   type Message,
   ProtocolError,
+  type Refusal,
   type ServerConnection,
 } from '@eitherway/core'
 import { dispatch } from './channel.ts'
@@ -78,6 +82,8 @@ export interface Hub {
   onMessage(handler: (message: Received, peer: Peer) => unknown): () => void
   /** The peers that are connected now. */
   readonly peers: ReadonlySet<Peer>
+  /** Decides on a request before it is answered, so that a refusal is an HTTP status. `serve` asks it. */
+  readonly admit: Admit
   /** Takes a connection of any transport. `serve` calls it; so may a transport of your own. */
   readonly accept: Accept
   /**
@@ -125,18 +131,23 @@ export function createHub(options: HubOptions = {}): Hub {
   // A timer must not keep alive a process that has nothing else to do.
   heartbeats?.unref()
 
-  function accept(connection: ServerConnection): void {
-    if (closed !== undefined) {
-      connection.close(closed)
-      return
-    }
-    const channels = [...new Set(connection.url.searchParams.getAll('channel'))]
+  function admit({ url }: Arrival): Refusal | undefined {
+    if (closed !== undefined) return { status: 503, reason: closed.reason }
     try {
-      for (const channel of channels) checkName('channel', channel)
+      for (const channel of channelsOf(url)) checkName('channel', channel)
     } catch (error) {
-      connection.close({ code: closeCode.badRequest, reason: fitReason((error as Error).message) })
+      return { status: 400, reason: (error as Error).message }
+    }
+    return undefined
+  }
+
+  function accept(connection: ServerConnection): void {
+    const refusal = admit(connection)
+    if (refusal !== undefined) {
+      connection.close(closed ?? closeOfRefusal(refusal))
       return
     }
+    const channels = channelsOf(connection.url)
     const peer = createPeer(connection, format, maxQueuedBytes)
     peers.add(peer)
     void connection.closed.then(() => forget(peer))
@@ -227,6 +238,7 @@ export function createHub(options: HubOptions = {}): Hub {
 
   return {
     peers,
+    admit,
     accept,
     async publish(channel, data, { event = channel } = {}) {
       if (closed !== undefined)
@@ -256,6 +268,8 @@ export function createHub(options: HubOptions = {}): Hub {
     },
   }
 }
+
+const channelsOf = (url: URL): readonly string[] => [...new Set(url.searchParams.getAll('channel'))]
 
 function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)

@@ -29,8 +29,12 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
-  const onStream = createSseListener(hub.accept)
-  const onUpgrade = createWsListener(hub.accept, maxMessageBytes === undefined ? {} : { maxMessageBytes })
+  const { accept, admit } = hub
+  const onStream = createSseListener(accept, { admit })
+  const onUpgrade = createWsListener(
+    accept,
+    maxMessageBytes === undefined ? { admit } : { admit, maxMessageBytes },
+  )
 
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)
 
@@ -47,12 +51,17 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
       onUpgrade(...(args as [IncomingMessage, Duplex, Buffer]))
       return true
     }
+    if (mounted && name === 'request' && server.listenerCount('request') === 0) {
+      // Nobody else is there to answer, and a request without an answer hangs.
+      refuse(args[1] as Response, 404, 'there is nothing at this path')
+      return true
+    }
     return Reflect.apply(emit, this, [name, ...args])
   }
   server.emit = ours as typeof server.emit
   // Without a listener Node would take an upgrade for a plain request. Where the application has none of its own, an
   // upgrade for another path is refused, or its socket would hang.
-  const refuse = (_: IncomingMessage, socket: Duplex) => {
+  const refuseUpgrade = (_: IncomingMessage, socket: Duplex) => {
     if (
       socket.writableEnded ||
       server.listenerCount('upgrade') >
@@ -64,12 +73,12 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
     })
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   }
-  refusers.add(refuse)
-  server.on('upgrade', refuse)
+  refusers.add(refuseUpgrade)
+  server.on('upgrade', refuseUpgrade)
 
   return () => {
     mounted = false
-    server.removeListener('upgrade', refuse)
+    server.removeListener('upgrade', refuseUpgrade)
     // Somebody may have stood before us since; then ours stays in the chain and passes everything on.
     if (server.emit === (ours as typeof server.emit)) server.emit = emit
   }

@@ -116,6 +116,13 @@ describe('beside the application', () => {
     expect(await raw(port, upgrade('/nowhere'))).toMatch(/^HTTP\/1.1 404/)
   })
 
+  test('a request that nobody wants is answered 404, not left hanging', async () => {
+    const server = createServer()
+    serve(createTestHub(), server, { path: '/live' })
+    const port = await listen(server)
+    expect(await ask(port, '/')).toMatchObject({ status: 404 })
+  })
+
   test('two hubs on one server each have their path', async () => {
     const server = createServer()
     const [one, other] = [createTestHub(), createTestHub()]
@@ -193,6 +200,45 @@ describe('a request for the path', () => {
     expect(await raw(port, 'GET /live HTTP/1.1\r\nHost: a b\r\n\r\n')).toMatch(/^HTTP\/1.1 400/)
     expect(await raw(port, upgrade('/live').replace('Host: test', 'Host: a b'))).toMatch(/^HTTP\/1.1 400/)
     expect((await ask(port, '/live')).status).toBe(200)
+  })
+})
+
+describe('a request that the hub refuses', () => {
+  const ours = (path: string) =>
+    upgrade(path).replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: eitherway.v1\r\n\r\n')
+
+  test('for a channel that is none: 400 before any byte of a stream, and over our subprotocol 4500', async () => {
+    const server = createServer()
+    const hub = createTestHub()
+    serve(hub, server, { path: '/live' })
+    const port = await listen(server)
+    expect(await ask(port, '/live?channel=~x')).toMatchObject({
+      status: 400,
+      text: '`channel` must not start with "~", got "~x": those names belong to the protocol\n',
+    })
+    const plain = await raw(port, upgrade('/live?channel=~x'))
+    expect(plain).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/)
+    expect(plain).toMatch(/those names belong to the protocol\n$/)
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/live?channel=~x`, 'eitherway.v1')
+    const [code, reason] = await once(socket, 'close')
+    expect([code, String(reason)]).toEqual([
+      4500,
+      '`channel` must not start with "~", got "~x": those names belong to the protocol',
+    ])
+    expect(hub.peers.size).toBe(0)
+  })
+
+  test('because it is closed: 503, and over our subprotocol a code that invites to come back', async () => {
+    const server = createServer()
+    const hub = createTestHub()
+    serve(hub, server, { path: '/live' })
+    const port = await listen(server)
+    await hub.close()
+    expect(await ask(port, '/live')).toMatchObject({ status: 503, text: 'the server goes away\n' })
+    expect(await raw(port, upgrade('/live'))).toMatch(/^HTTP\/1.1 503 /)
+    expect(await raw(port, ours('/live'))).toMatch(/^HTTP\/1.1 101 /)
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, 'eitherway.v1')
+    expect((await once(socket, 'close'))[0]).toBe(4103)
   })
 })
 

@@ -72,12 +72,20 @@ async function connect(url: URL, request: ConnectOptions, options: SseOptions): 
     abort.abort()
     request.signal.throwIfAborted()
     if (error instanceof ConnectError) throw error
-    throw new ConnectError(`${address.origin} could not be reached: ${reasonOf(error)}`, { retryable: true, cause: error })
+    throw new ConnectError(`${address.origin} could not be reached: ${reasonOf(error)}`, {
+      retryable: true,
+      cause: error,
+    })
   }
 }
 
 /** One request and the redirects it leads to. A later link asks the original URL again. */
-async function ask(address: URL, lastEventId: string, options: SseOptions, signal: AbortSignal): Promise<Response> {
+async function ask(
+  address: URL,
+  lastEventId: string,
+  options: SseOptions,
+  signal: AbortSignal,
+): Promise<Response> {
   const { method = 'GET', body, credentials = 'same-origin', fetch = globalThis.fetch } = options
   let headers = new Headers(options.headers)
   const custom = [...headers.keys()].length > 0
@@ -100,23 +108,29 @@ async function ask(address: URL, lastEventId: string, options: SseOptions, signa
     const location = redirectStatuses.has(response.status) ? response.headers.get('Location') : null
     if (location === null || !custom) return response
     if (redirects >= maxRedirects) {
-      throw new ConnectError(`${address.origin}${address.pathname} redirects more than ${maxRedirects} times`, {
-        retryable: false,
-      })
+      throw new ConnectError(
+        `${address.origin}${address.pathname} redirects more than ${maxRedirects} times`,
+        {
+          retryable: false,
+        },
+      )
     }
     await response.body?.cancel()
     const next = new URL(location, target)
     if (next.protocol !== 'http:' && next.protocol !== 'https:') {
-      throw new ConnectError(`${target.origin}${target.pathname} redirects to ${next.protocol}, which is not HTTP`, {
-        retryable: false,
-      })
+      throw new ConnectError(
+        `${target.origin}${target.pathname} redirects to ${next.protocol}, which is not HTTP`,
+        {
+          retryable: false,
+        },
+      )
     }
     if (next.origin !== target.origin) {
       headers = new Headers([...headers].filter(([name]) => harmless.has(name)))
       init.credentials = credentials === 'include' ? 'include' : 'omit'
     }
     // [spec] Fetch, HTTP-redirect fetch: 303 always, and 301 and 302 after a POST, go on as GET without the body.
-    const asGet = response.status === 303 ? method !== 'GET' : response.status < 303 && method === 'POST'
+    const asGet = response.status === 303 ? method !== 'GET' : response.status < 303 && /^POST$/i.test(method)
     if (asGet) {
       init.method = 'GET'
       delete init.body
@@ -133,7 +147,13 @@ const redirectStatuses = new Set([301, 302, 303, 307, 308])
 
 /** [spec] the id goes back as UTF-8; a header takes one character for each byte. */
 function toHeader(lastEventId: string): string {
-  return /^[\x20-\x7e]*$/.test(lastEventId) ? lastEventId : String.fromCharCode(...new TextEncoder().encode(lastEventId))
+  if (!/^[\t\x20-\x7e\x80-\uffff]*$/.test(lastEventId)) {
+    throw new ConnectError(
+      `the last id ${show(lastEventId)} holds a control character, which no header can carry: the stream cannot go on after it`,
+      { retryable: false },
+    )
+  }
+  return Array.from(new TextEncoder().encode(lastEventId), (byte) => String.fromCharCode(byte)).join('')
 }
 
 async function refusal(address: URL, response: Response): Promise<ConnectError> {
@@ -170,14 +190,18 @@ function checkContentType(address: URL, response: Response): void {
   const type = response.headers.get('Content-Type')
   if (type?.split(';', 1)[0]?.trim().toLowerCase() === 'text/event-stream') return
   const given = type === null ? 'no content type' : `content type ${show(type)}`
-  throw new ConnectError(`${address.origin}${address.pathname} answered with ${given}; an event stream is text/event-stream`, {
-    retryable: false,
-    status: response.status,
-  })
+  throw new ConnectError(
+    `${address.origin}${address.pathname} answered with ${given}; an event stream is text/event-stream`,
+    {
+      retryable: false,
+      status: response.status,
+    },
+  )
 }
 
 function open(response: Response, abort: AbortController, limits: Limits | undefined): OneWayConnection {
   const decoder = codec.decoder(limits)
+  const reader = response.body?.getReader()
   let end: Close | undefined
   let settle: (close: Close) => void
   const closed = new Promise<Close>((resolve) => {
@@ -188,30 +212,30 @@ function open(response: Response, abort: AbortController, limits: Limits | undef
     if (end !== undefined) return
     end = close
     abort.abort()
+    // For a fetch that does not heed its signal. One that does has broken the body by now, and cancelling fails.
+    reader?.cancel().catch(() => undefined)
     settle(close)
   }
   abort.signal.addEventListener('abort', () => finish({ code: closeCode.normal, reason: 'aborted' }))
 
   async function* frames(): AsyncGenerator<Frame, void, undefined> {
-    const reader = response.body?.getReader()
     try {
       for (;;) {
         const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
         if (end !== undefined) return
         if (done) return finish({ code: closeCode.abnormal, reason: 'the stream ended' })
-        const decoded = push(decoder, value)
+        const { decoded, failure } = push(decoder, value)
         for (const frame of decoded) {
           if (frame.type === 'close') return finish(frame.close)
           yield frame
           if (end !== undefined) return
         }
+        if (failure !== undefined) {
+          return finish({ code: failure.closeCode, reason: fitReason(failure.message) })
+        }
       }
     } catch (error) {
-      finish(
-        error instanceof ProtocolError
-          ? { code: error.closeCode, reason: fitReason(error.message) }
-          : { code: closeCode.abnormal, reason: fitReason(`the stream broke: ${reasonOf(error)}`) },
-      )
+      finish({ code: closeCode.abnormal, reason: fitReason(`the stream broke: ${reasonOf(error)}`) })
     }
   }
 
@@ -226,12 +250,24 @@ function open(response: Response, abort: AbortController, limits: Limits | undef
   }
 }
 
-/** Bytes that complete no frame are a sign of life all the same: a large message on a slow link is not silence. */
-function push(decoder: Decoder, chunk: Uint8Array): readonly Frame[] {
-  const frames = decoder.push(chunk)
-  return frames.length === 0 ? signOfLife : frames
+interface Decoded {
+  readonly decoded: readonly Frame[]
+  /** What came after them was broken. */
+  readonly failure?: ProtocolError
 }
-const signOfLife: readonly Frame[] = [{ type: 'heartbeat' }]
+
+function push(decoder: Decoder, chunk: Uint8Array): Decoded {
+  try {
+    const decoded = decoder.push(chunk)
+    return decoded.length === 0 ? signOfLife : { decoded }
+  } catch (error) {
+    if (error instanceof ProtocolError) return { decoded: error.frames, failure: error }
+    throw error
+  }
+}
+
+/** Bytes that complete no frame are a sign of life all the same: a large message on a slow link is not silence. */
+const signOfLife: Decoded = { decoded: [{ type: 'heartbeat' }] }
 
 /** The innermost reason that the platform gives. */
 function reasonOf(error: unknown): string {

@@ -9,8 +9,8 @@ import {
   fromTriple,
   type Limits,
   ProtocolError,
-  toTriple,
   type Triple,
+  toTriple,
 } from '@eitherway/core'
 import { createParser } from 'eventsource-parser'
 
@@ -51,7 +51,10 @@ const bytesUrl = 'data:application/octet-stream;base64,'
 const textUrl = 'data:text/plain;charset=utf-8;base64,'
 
 function needsUrl(text: string): boolean {
-  return text.includes('\r') || (text.startsWith('data:') && (text.startsWith(bytesUrl) || text.startsWith(textUrl)))
+  return (
+    text.includes('\r') ||
+    (text.startsWith('data:') && (text.startsWith(bytesUrl) || text.startsWith(textUrl)))
+  )
 }
 
 function toDataUrl(data: string | Uint8Array): string {
@@ -112,10 +115,14 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
     },
     onEvent({ id = '', event = defaultEvent, data }) {
       const content = fromDataUrl(data)
-      checkSize(typeof content === 'string' ? atMost(content, maxMessageBytes) : content.byteLength, maxMessageBytes)
+      checkSize(
+        typeof content === 'string' ? atMost(content, maxMessageBytes) : content.byteLength,
+        maxMessageBytes,
+      )
       const frame = fromTriple({ id, event, data: content })
-      // [spec] `id:` without a value sets the position back to the beginning, where a message's own `''` leaves it.
-      if (id === '' || frame === undefined) settlePosition()
+      // Not every frame has room for the id of its block. [spec] `id:` without a value sets the position back to the
+      // beginning, where a message's own `''` leaves it.
+      if (idOf(frame) === '') settlePosition()
       pending = undefined
       if (frame !== undefined) frames.push(frame)
     },
@@ -142,12 +149,22 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
   return {
     push(chunk) {
       frames = []
-      parser.feed(typeof chunk === 'string' ? chunk : decode.decode(chunk, { stream: true }))
-      if (failure !== undefined) throw failure
+      try {
+        parser.feed(typeof chunk === 'string' ? chunk : decode.decode(chunk, { stream: true }))
+        if (failure !== undefined) throw failure
+      } catch (error) {
+        if (error instanceof ProtocolError) error.frames = frames
+        throw error
+      }
       settlePosition()
       return frames
     },
   }
+}
+
+function idOf(frame: Frame | undefined): string {
+  if (frame?.type === 'message') return frame.message.id
+  return frame !== undefined && 'id' in frame ? frame.id : ''
 }
 
 /** The byte length of text, counted only where it could be over the limit. */

@@ -1,11 +1,24 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { type Accept, type Close, checkClose, closeCode, remoteOf, requestHeaders, requestUrl, type ServerConnection } from '@eitherway/core'
+import {
+  type Accept,
+  type Admit,
+  type Arrival,
+  type Close,
+  checkClose,
+  closeCode,
+  type Refusal,
+  remoteOf,
+  requestHeaders,
+  requestUrl,
+  type ServerConnection,
+} from '@eitherway/core'
 import { codec } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions {
+  /** Decides on each request before it is answered; a refusal is its HTTP status. @defaultValue all are taken */
+  readonly admit?: Admit
   /**
    * How long a closed stream may take to carry its last bytes away, in milliseconds; then the socket is destroyed.
    *
@@ -25,25 +38,49 @@ export type Response = ServerResponse | Http2ServerResponse
  *
  * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them.
  */
-export function createListener(accept: Accept, options: ListenerOptions = {}): (request: Request, response: Response) => void {
-  const { closeTimeoutMs = 5000 } = options
-  return (request, response) => {
+export function createListener(
+  accept: Accept,
+  options: ListenerOptions = {},
+): (request: Request, response: Response) => void {
+  const { admit, closeTimeoutMs = 5000 } = options
+  return (request, given) => {
     // http2's compatibility API has what is used here under the same names.
-    const connection = open(request, response as ServerResponse, closeTimeoutMs)
-    if (connection !== undefined) accept(connection)
+    const response = given as ServerResponse
+    // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
+    response.on('error', () => undefined)
+    const arrival = arrivalOf(request)
+    const refusal = arrival === undefined ? invalid : admit?.(arrival)
+    if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
+    else accept(open(request, response, arrival, closeTimeoutMs))
   }
 }
 
-function open(request: Request, response: ServerResponse, closeTimeoutMs: number): ServerConnection | undefined {
+const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
+
+function refuse(response: ServerResponse, { status, reason }: Refusal): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${reason}\n`)
+}
+
+function arrivalOf(request: Request): Arrival | undefined {
+  const url = requestUrl(request.url, authority(request))
+  if (url === undefined) return undefined
+  return {
+    url,
+    headers: requestHeaders(request.headers),
+    remote: remoteOf(request.socket),
+    lastEventId: lastEventIdOf(request, url),
+  }
+}
+
+function open(
+  request: Request,
+  response: ServerResponse,
+  arrival: Arrival,
+  closeTimeoutMs: number,
+): ServerConnection {
   const socket = request.socket
   const before = socket.bytesWritten
   const stream = 'stream' in request ? request.stream : undefined
-  const url = requestUrl(request.url, authority(request))
-  if (url === undefined) {
-    response.writeHead(400, { 'Content-Type': 'text/plain' }).end('the request names no valid URL\n')
-    return undefined
-  }
-
   let written = 0
   let total: number | undefined
   let end: Close | undefined
@@ -55,13 +92,19 @@ function open(request: Request, response: ServerResponse, closeTimeoutMs: number
     if (end !== undefined) return
     end = close
     settle(close)
+    release()
+  }
+  let waiting: (() => void)[] = []
+  function release(): void {
+    const released = waiting
+    waiting = []
+    for (const resolve of released) resolve()
   }
 
   // On HTTP/2 the socket is shared by all streams of a client, so only what was handed over can be told.
   const bytesWritten = () => total ?? (stream === undefined ? socket.bytesWritten - before : written)
 
-  // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
-  response.on('error', () => {})
+  response.on('drain', release)
   response.on('close', () => {
     total = bytesWritten()
     finish({ code: closeCode.abnormal, reason: 'the client went away' })
@@ -79,12 +122,9 @@ function open(request: Request, response: ServerResponse, closeTimeoutMs: number
   response.flushHeaders()
 
   return {
+    ...arrival,
     direction: 'one-way',
     encoder: codec,
-    url,
-    headers: requestHeaders(request.headers),
-    remote: remoteOf(request.socket),
-    lastEventId: lastEventIdOf(request, url),
     closed,
     get bytesWritten() {
       return bytesWritten()
@@ -96,11 +136,11 @@ function open(request: Request, response: ServerResponse, closeTimeoutMs: number
       response.write(bytes)
       return (stream ?? response).writableLength
     },
-    async drained() {
-      // A `drain` may never come after a close, so both are waited for.
-      while (end === undefined && (stream ?? response).writableNeedDrain) {
-        await Promise.race([once(response, 'drain'), closed])
-      }
+    drained() {
+      // A `drain` may never come after a close. On purpose no `once` and no race with `closed`: each would leave a listener
+      // behind, for as long as the connection lives.
+      if (end !== undefined || !(stream ?? response).writableNeedDrain) return Promise.resolve()
+      return new Promise((resolve) => waiting.push(resolve))
     },
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)
@@ -109,10 +149,8 @@ function open(request: Request, response: ServerResponse, closeTimeoutMs: number
       response.end()
       finish(close)
       // A reader that stands still would keep the stream and all that waits in it for ever.
-      const timer = setTimeout(() => {
-        if (stream === undefined) socket.destroy()
-        else stream.close()
-      }, closeTimeoutMs)
+      // Not http2's `stream.close()`, which waits for that reader as well.
+      const timer = setTimeout(() => (stream ?? socket).destroy(), closeTimeoutMs)
       timer.unref()
       response.once('close', () => clearTimeout(timer))
     },

@@ -1,13 +1,15 @@
-import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   type Accept,
+  type Admit,
+  type Arrival,
   byteLength,
   type Close,
   type Codec,
   checkClose,
   closeCode,
+  closeOfRefusal,
   createQueue,
   defaultMaxMessageBytes,
   type Encoder,
@@ -15,6 +17,7 @@ import {
   type Limits,
   type Message,
   ProtocolError,
+  type Refusal,
   remoteOf,
   requestHeaders,
   requestUrl,
@@ -25,6 +28,13 @@ import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends Limits {
+  /**
+   * Decides on each request before it is answered. A client that offered our subprotocol learns a refusal by the close code
+   * that says the same, since a browser shows no status of a refused upgrade; any other learns the HTTP status.
+   *
+   * @defaultValue all are taken
+   */
+  readonly admit?: Admit
   /**
    * How long a closing handshake may take, in milliseconds; then the socket is destroyed.
    *
@@ -51,7 +61,7 @@ export function createListener(
   accept: Accept,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
+  const { admit, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
   const settings = {
     noServer: true,
     clientTracking: false,
@@ -68,22 +78,52 @@ export function createListener(
     socket.on('error', () => {
       // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
     })
-    const url = requestUrl(request.url, request.headers.host)
-    if (url === undefined) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    const arrival = arrivalOf(request)
+    if (arrival === undefined) {
+      refuse(socket, { status: 400, reason: 'the request names no valid URL' })
+      return
+    }
+    const refusal = admit?.(arrival)
+    if (refusal !== undefined && !offersOurs(request)) {
+      refuse(socket, refusal)
       return
     }
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      accept(open(webSocket, socket, request, url, { maxMessageBytes }, before))
+      const connection = open(webSocket, socket, arrival, { maxMessageBytes }, before)
+      if (refusal === undefined) accept(connection)
+      else connection.close(closeOfRefusal(refusal))
     })
   }
+}
+
+function arrivalOf(request: IncomingMessage): Arrival | undefined {
+  const url = requestUrl(request.url, request.headers.host)
+  if (url === undefined) return undefined
+  return {
+    url,
+    headers: requestHeaders(request.headers),
+    remote: remoteOf(request.socket),
+    lastEventId: url.searchParams.get('lastEventId') ?? '',
+  }
+}
+
+function offersOurs({ headers }: IncomingMessage): boolean {
+  const offered = headers['sec-websocket-protocol'] ?? ''
+  return offered.split(',').some((name) => name.trim() === subprotocol)
+}
+
+function refuse(socket: Duplex, { status, reason }: Refusal): void {
+  const text = `${reason}\n`
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n` +
+      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${byteLength(text)}\r\n\r\n${text}`,
+  )
 }
 
 function open(
   webSocket: WebSocket,
   socket: Duplex,
-  request: IncomingMessage,
-  url: URL,
+  arrival: Arrival,
   limits: Limits,
   before: number,
 ): ServerConnection {
@@ -103,7 +143,15 @@ function open(
     end = close
     messages.end()
     settle(close)
+    release()
   }
+  let waiting: (() => void)[] = []
+  function release(): void {
+    const released = waiting
+    waiting = []
+    for (const resolve of released) resolve()
+  }
+  socket.on('drain', release)
   function leave(close: Close): void {
     if (end !== undefined) return
     finish(close)
@@ -143,12 +191,9 @@ function open(
   })
 
   return {
+    ...arrival,
     direction: 'two-way',
     encoder: isPlain ? plainFrames : frames,
-    url,
-    headers: requestHeaders(request.headers),
-    remote: remoteOf(request.socket),
-    lastEventId: url.searchParams.get('lastEventId') ?? '',
     closed,
     messages,
     get bytesWritten() {
@@ -160,10 +205,11 @@ function open(
       if (chunk.length > 0) socket.write(chunk)
       return socket.writableLength
     },
-    async drained() {
-      // A `drain` may never come after a close, so both are waited for.
-      while (end === undefined && socket.writableNeedDrain)
-        await Promise.race([once(socket, 'drain'), closed])
+    drained() {
+      // A `drain` may never come after a close. On purpose no `once` and no race with `closed`: each would leave a listener
+      // behind, for as long as the connection lives.
+      if (end !== undefined || !socket.writableNeedDrain) return Promise.resolve()
+      return new Promise((resolve) => waiting.push(resolve))
     },
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)

@@ -1,0 +1,295 @@
+import { execFileSync } from 'node:child_process'
+import { on, once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { listen, root, run, start } from './program.ts'
+
+// The examples are plain JavaScript and import what a user would install: the build.
+beforeAll(() => {
+  execFileSync(process.execPath, [
+    `${root}/node_modules/typescript/bin/tsc`,
+    '-b',
+    `${root}/packages/client`,
+    `${root}/packages/server`,
+  ])
+}, 120_000)
+
+const numbers = Array.from({ length: 10 }, (_, index) => index + 1)
+const block = (i: number) => `retry: 15000\nid: message_id_${i}\nevent: message\ndata: Message ${i}\n\n`
+
+describe('01-sse-server', () => {
+  test('sends ten messages in order, each with id, event, retry and data, and ends the stream', async () => {
+    const server = await listen('01-sse-server', '--interval-ms', '1')
+    const response = await fetch(server.url)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('Content-Type')).toBe('text/event-stream')
+    // Eitherway's own events are for its own client; an EventSource passes them over, and so does this test.
+    const blocks = (await response.text()).split(/(?<=\n\n)/).filter((text) => !text.includes('event: ~'))
+    expect(blocks).toEqual(numbers.map(block))
+    await server.prints(/^all messages sent$/m)
+  })
+
+  test('leaves a second between two messages unless told otherwise', async () => {
+    const server = await listen('01-sse-server')
+    // From before the request, so that a late arrival of the first message takes nothing off.
+    const start = performance.now()
+    for await (const text of texts(await fetch(server.url))) if (text.includes('data: Message 2')) break
+    expect(performance.now() - start).toBeGreaterThan(990)
+    await server.prints(/^client left after 2 messages$/m)
+  })
+
+  test('stops at once when the client goes away, not when the wait is over', async () => {
+    const server = await listen('01-sse-server', '--interval-ms', '3600000')
+    const abort = new AbortController()
+    const response = await fetch(server.url, { signal: abort.signal })
+    for await (const text of texts(response)) if (text.includes('data: Message 1')) break
+    abort.abort()
+    await server.prints(/^client left after 1 messages$/m)
+    expect(server.stderr).toBe('')
+  })
+
+  test('goes on where a client that comes back left off', async () => {
+    const server = await listen('01-sse-server', '--interval-ms', '1')
+    const response = await fetch(server.url, { headers: { 'Last-Event-ID': 'message_id_8' } })
+    const ids = [...(await response.text()).matchAll(/^id: (.*)$/gm)].map(([, id]) => id)
+    expect(ids).toEqual(['message_id_9', 'message_id_10'])
+  })
+})
+
+describe('02-sse-client', () => {
+  test('prints the lines of all ten messages of 01-sse-server, and ends', async () => {
+    const server = await listen('01-sse-server', '--interval-ms', '1')
+    const { code, stdout, stderr } = await run('02-sse-client', '--url', server.url).ended
+    expect(stdout.replace(/^retry: 500\n/, '')).toBe(numbers.map(block).join(''))
+    expect(stderr).toBe('end of the stream: 1000 \n')
+    expect(code).toBe(0)
+  })
+
+  test('prints each line when it comes, not when the stream ends', async () => {
+    const server = await listen('01-sse-server', '--interval-ms', '3600000')
+    const client = run('02-sse-client', '--url', server.url)
+    await client.prints(/^data: Message 1$/m)
+    client.child.kill('SIGINT')
+    await server.prints(/^client left after 1 messages$/m)
+  })
+
+  test('reads a server that is not ours', async () => {
+    const url = await answering((response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      response.end('data: one\r\ndata: two\r\n\r\n: a comment\n\nevent: price\ndata: 1.08\nid: 7\n\n')
+    })
+    const { code, stdout } = await run('02-sse-client', '--url', url).ended
+    expect(stdout).toBe('event: message\ndata: one\ndata: two\n\nid: 7\nevent: price\ndata: 1.08\n\n')
+    expect(code).toBe(0)
+  })
+
+  test.each([204, 401, 404, 429, 500, 503])('says that the server answered %i', async (status) => {
+    const url = await answering((response) => response.writeHead(status).end())
+    const { code, stdout, stderr } = await run('02-sse-client', '--url', url).ended
+    expect(stdout).toBe(`Failed to connect to SSE stream. Status code: ${status}\n`)
+    expect(stderr).toBe('')
+    expect(code).toBe(1)
+  })
+
+  test.each([
+    ['a page instead of a stream', page, /^http\S+ answered with content type "text\/html"; .*\n$/],
+    ['nobody who listens', nobody, /^http\S+ could not be reached: connect ECONNREFUSED .*\n$/],
+  ])('says in one line that there is %s', async (_, where, line) => {
+    const { code, stdout, stderr } = await run('02-sse-client', '--url', await where()).ended
+    expect(stdout).toMatch(line)
+    expect(stderr).toBe('')
+    expect(code).toBe(1)
+  })
+})
+
+describe('03-ws-server', () => {
+  test('answers each text, in order', async () => {
+    const server = await listen('03-ws-server')
+    const socket = new WebSocket(server.url)
+    const answers = messages(socket)
+    await once(socket, 'open')
+    for (const text of ['hello', '', 'two\nlines', 'ünï 🎉']) socket.send(text)
+    for (const text of ['hello', '', 'two\nlines', 'ünï 🎉']) {
+      expect((await answers.next()).value).toBe(`Message text was: ${text}`)
+    }
+    socket.close(1000)
+    await server.prints(/^client left \(1000\)$/m)
+  })
+
+  test('goes on after a client that is cut off, and one that sends bytes', async () => {
+    const server = await listen('03-ws-server')
+    const cut = new WebSocket(server.url)
+    await once(cut, 'open')
+    cut.send('not waited for')
+    await setImmediate()
+    cut.terminate()
+    await server.prints(/^client left \(1006\)$/m)
+
+    const wrong = new WebSocket(server.url)
+    await once(wrong, 'open')
+    wrong.send(Uint8Array.of(0, 255))
+    expect((await once(wrong, 'close')).map(String)).toEqual(['1003', 'text only, please'])
+
+    const next = new WebSocket(server.url)
+    const answers = messages(next)
+    await once(next, 'open')
+    next.send('still there?')
+    expect((await answers.next()).value).toBe('Message text was: still there?')
+    expect(server.stderr).toBe('')
+  })
+})
+
+describe('04-ws-client', () => {
+  const prompt = 'Enter a message to send: '
+
+  test('asks, sends, prints the answer of 03-ws-server, and ends', async () => {
+    const server = await listen('03-ws-server')
+    const client = run('04-ws-client', '--url', server.url)
+    await client.prints(/Enter a message to send: $/)
+    client.child.stdin.write('hello\n') // and the input stays open
+    const { code, stdout, stderr } = await client.ended
+    expect(stdout).toBe(`${prompt}Received: Message text was: hello\n`)
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    await server.prints(/^client left \(1000\)$/m)
+  })
+
+  test('ends without a word when the input does', async () => {
+    const client = run('04-ws-client', '--url', await nobody())
+    client.child.stdin.end()
+    expect(await client.ended).toEqual({ code: 0, stdout: prompt, stderr: '' })
+  })
+
+  test('says in one line why there is no answer', async () => {
+    const client = run('04-ws-client', '--url', await nobody())
+    client.child.stdin.end('hello')
+    const { code, stderr } = await client.ended
+    expect(stderr).toMatch(/^no answer: 1006 \S+ could not be reached: connect ECONNREFUSED .*\n$/)
+    expect(code).toBe(1)
+  })
+})
+
+describe('05-the-flag', () => {
+  /** The first tick that the client hears is the one after its arrival, whichever that is; then none is missing. */
+  const prices = (stdout: string) => {
+    const first = Number(/tick: (\d+)/.exec(stdout)?.[1])
+    return [0, 1, 2].map((later) => `the client got prices { EURUSD: 1.08, tick: ${first + later} }`)
+  }
+
+  test('--transport sse: the program only listens', async () => {
+    const { code, stdout, stderr } = await run('05-the-flag', '--transport', 'sse').ended
+    expect(lines(stdout)).toEqual(['sse is one-way', ...prices(stdout)])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+  })
+
+  test('--transport ws: the same program sends as well', async () => {
+    const { code, stdout, stderr } = await run('05-the-flag', '--transport', 'ws').ended
+    expect(lines(stdout)).toEqual(['ws is two-way', "the hub got chat { text: 'hi' }", ...prices(stdout)])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+  })
+
+  test.each([
+    [['--transport', 'post'], 'post'],
+    [[], 'none'],
+  ])('%j: one line says what the flag can be', async (args, given) => {
+    const { code, stdout, stderr } = await run('05-the-flag', ...args).ended
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `--transport must be sse or ws, got ${given}\n`,
+    })
+  })
+})
+
+describe.each(['01-sse-server', '03-ws-server'])('%s', (example) => {
+  test('says in one line that its port is taken', async () => {
+    const server = await listen(example)
+    const { host, port } = new URL(server.url)
+    const { code, stdout, stderr } = await run(example, '--port', port).ended
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `listen EADDRINUSE: address already in use ${host}; name another with --port or --host\n`,
+    })
+  })
+
+  test('ends cleanly on Ctrl-C, with clients of both kinds connected', async () => {
+    const server = await listen(example)
+    const stream = await fetch(server.url.replace('ws:', 'http:'))
+    const socket = new WebSocket(server.url.replace('http:', 'ws:'))
+    await once(socket, 'open')
+    server.child.kill('SIGINT')
+    expect(await stream.text()).toContain(
+      'event: ~close\ndata: {"code":1001,"reason":"the server goes away"}\n\n',
+    )
+    expect((await once(socket, 'close'))[0]).toBe(1001)
+    const { code, stderr } = await server.ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+})
+
+describe('npm run example', () => {
+  const npm = (...args: string[]) => start('npm', ['run', '--silent', 'example', ...args])
+
+  test('runs an example, with its arguments', async () => {
+    const { code, stdout } = await npm('05-the-flag', '--', '--transport', 'sse').ended
+    expect(stdout).toMatch(/^sse is one-way$/m)
+    expect(code).toBe(0)
+  })
+
+  test.each([[[]], [['06-none']]])('%j: lists the examples', async (args) => {
+    const { code, stderr } = await npm(...args).ended
+    expect(stderr).toContain('01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag\n')
+    expect(code).toBe(1)
+  })
+
+  test('a server does not outlive npm', async () => {
+    const server = npm('03-ws-server', '--', '--port', '0')
+    await server.prints(/^listening on (\S+)$/m)
+    server.child.kill('SIGTERM')
+    await server.ended // its output is closed, which the server held as well
+  })
+})
+
+/** A server that gives every request the same answer. */
+async function answering(answer: (response: ServerResponse) => unknown): Promise<string> {
+  const server = createServer((_, response) => void answer(response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+function page(): Promise<string> {
+  return answering((response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<p>'))
+}
+
+/** A URL where nobody listens: the port was free a moment ago. */
+async function nobody(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return `http://127.0.0.1:${port}/live`
+}
+
+async function* texts(response: Response): AsyncGenerator<string> {
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) yield chunk
+}
+
+/** The texts that a socket hears from now on. */
+function messages(socket: WebSocket): AsyncGenerator<string> {
+  const events = on(socket, 'message')
+  return (async function* () {
+    for await (const [data] of events) yield String(data)
+  })()
+}
+
+const lines = (stdout: string) => stdout.trimEnd().split('\n')

@@ -1,0 +1,178 @@
+import {
+  type Close,
+  ConnectError,
+  type Connection,
+  clampRetryMs,
+  closeCode,
+  type Frame,
+  fitReason,
+  type Limits,
+} from '@eitherway/core'
+import type { NamedTransport } from './transports.ts'
+
+/** What a link is asked for. */
+export interface LinkRequest {
+  readonly transport: NamedTransport
+  readonly channels: readonly string[]
+  readonly lastEventId: string
+}
+
+/** Why there is no link any more. */
+export interface Loss {
+  readonly close: Close
+  readonly retryAfterMs?: number | undefined
+}
+
+/** What the current link does. Of a link that is not, or no longer, the current one nothing is heard. */
+export interface LinkEvents {
+  opened(connection: Connection, request: LinkRequest): void
+  /** Another link, which has brought a frame already, has taken over. */
+  handed(connection: Connection, request: LinkRequest): void
+  frame(frame: Frame): void
+  lost(loss: Loss): void
+  /** A transport broke its contract. */
+  failed(error: unknown): void
+}
+
+/** A client's links: one that is current and, during a handover, one that may become it. */
+export interface Links {
+  /** Makes a link and makes it the current one. */
+  open(request: LinkRequest): void
+  /**
+   * Makes a second link beside the current one, which goes on until the new one has brought a frame.
+   *
+   * @throws (by rejection) ConnectError when that does not come about within `ms`; the current link is then as it was.
+   */
+  replace(request: LinkRequest, ms: number): Promise<void>
+  /** Ends every link. */
+  drop(close?: Close): void
+}
+
+interface Link {
+  readonly abort: AbortController
+  connection?: Connection
+}
+
+/** Makes a client's links, of which there are none yet. @internal */
+export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links {
+  let current: Link | undefined
+  let candidate: Link | undefined
+
+  async function dial(link: Link, { transport, channels, lastEventId }: LinkRequest): Promise<Connection> {
+    const { signal } = link.abort
+    const { connect } = await transport.load()
+    const connection = await connect(url, { lastEventId, channels, signal, limits })
+    link.connection = connection
+    return connection
+  }
+
+  async function run(link: Link, request: LinkRequest): Promise<void> {
+    let connection: Connection
+    try {
+      connection = await dial(link, request)
+    } catch (error) {
+      if (link !== current) return
+      current = undefined
+      events.lost(lossOf(error))
+      return
+    }
+    if (link !== current) {
+      connection.close()
+      return
+    }
+    events.opened(connection, request)
+    await pump(link, connection, connection[Symbol.asyncIterator]())
+  }
+
+  async function pump(link: Link, connection: Connection, frames: AsyncIterator<Frame>): Promise<void> {
+    try {
+      for (;;) {
+        // Asked again for each frame: what it led to may have ended or replaced this link.
+        if (link !== current) return
+        const { done, value } = await frames.next()
+        if (link !== current) return
+        if (done) break
+        events.frame(value)
+      }
+    } catch (error) {
+      if (link === current) events.failed(error)
+      connection.close()
+    }
+    const close = await connection.closed
+    if (link !== current) return
+    current = undefined
+    events.lost({ close })
+  }
+
+  function end(link: Link | undefined, close?: Close): void {
+    link?.connection?.close(close)
+    link?.abort.abort()
+  }
+
+  return {
+    open(request) {
+      end(current)
+      current = { abort: new AbortController() }
+      void run(current, request)
+    },
+    async replace(request, ms) {
+      end(candidate)
+      const link: Link = { abort: new AbortController() }
+      candidate = link
+      const late = new ConnectError(`no frame came over ${request.transport.name} within ${ms} ms`, {
+        retryable: true,
+      })
+      const timer = setTimeout(() => end(link), ms)
+      try {
+        const connection = await dial(link, request)
+        const frames = connection[Symbol.asyncIterator]()
+        const { done, value } = await frames.next()
+        if (done) {
+          const { code, reason } = await connection.closed
+          throw new ConnectError(
+            `the link ended before it brought anything (${code}${reason && ` ${reason}`})`,
+            {
+              retryable: true,
+              closeCode: code,
+            },
+          )
+        }
+        if (link !== candidate)
+          throw new ConnectError('another link was asked for meanwhile', { retryable: true })
+        const before = current
+        candidate = undefined
+        current = link
+        end(before)
+        events.handed(connection, request)
+        events.frame(value)
+        void pump(link, connection, frames)
+      } catch (error) {
+        end(link)
+        if (link === candidate) candidate = undefined
+        throw link.abort.signal.aborted && !(error instanceof ConnectError) ? late : error
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+    drop(close) {
+      const ending = [current, candidate]
+      current = undefined
+      candidate = undefined
+      for (const link of ending) end(link, close)
+    },
+  }
+}
+
+/** Why no link came about, as the lifecycle has it. */
+function lossOf(error: unknown): Loss {
+  const reason = fitReason(error instanceof Error ? error.message : String(error))
+  if (error instanceof ConnectError) {
+    const { closeCode: code, retryAfterMs } = error
+    return {
+      close: { code, reason },
+      retryAfterMs: retryAfterMs === undefined ? undefined : clampRetryMs(retryAfterMs),
+    }
+  }
+  // Not the network's and not the server's: to try it again would bring the same.
+  return { close: { code: closeCode.protocolError, reason } }
+}

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname } from 'node:path'
+
+// From `src` and from `dist` alike.
+const folder = new URL('../dist/page/', import.meta.url)
+
+const types: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+}
+
+const headers = {
+  'Cache-Control': 'no-cache',
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+}
+
+/**
+ * Reads the built page into memory.
+ *
+ * @returns what answers a request for one of its files, and says whether there is one.
+ * @throws Error when the page is not built.
+ */
+export function loadAssets(): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const files = new Map<string, Asset>(
+    namesIn(folder).map((name) => [`/${name === 'index.html' ? '' : name}`, readAsset(name)] as const),
+  )
+  return ({ method, url = '' }, response) => {
+    const file = files.get(url.split('?', 1)[0] ?? '')
+    if (file === undefined) return false
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.writeHead(405, { Allow: 'GET, HEAD' }).end()
+      return true
+    }
+    response.writeHead(200, { ...headers, 'Content-Type': file.type, 'Content-Length': file.body.byteLength })
+    response.end(method === 'HEAD' ? undefined : file.body)
+    return true
+  }
+}
+
+function namesIn(place: URL): string[] {
+  try {
+    return readdirSync(place).filter((name) => Object.hasOwn(types, extname(name)))
+  } catch (cause) {
+    throw new Error('the page of the lab is not built; run `npm run build` first', { cause })
+  }
+}
+
+interface Asset {
+  readonly type: string
+  readonly body: Buffer
+}
+
+function readAsset(name: string): Asset {
+  return { type: types[extname(name)] ?? '', body: readFileSync(new URL(name, folder)) }
+}

@@ -1,0 +1,210 @@
+import { type Client, connect } from '@eitherway/client'
+import type { Gap } from '@eitherway/core'
+import type { Meter, Stamp } from '../lab.ts'
+import type { Load, Vitals } from '../vitals.ts'
+import type { Clock } from './clock.ts'
+import { pageMs } from './probe.ts'
+import { createSequence, type Sequence } from './sequence.ts'
+import { createWindow, type SlidingWindow } from './stats.ts'
+import { createWire, type Wire } from './wire.ts'
+
+/** The one word that differs. */
+export type Flag = 'sse' | 'ws'
+
+/** One message as the plots need it. */
+export interface Point {
+  /** The server's clock when it was published. */
+  readonly at: number
+  readonly cpu: number
+  /** Time to this page, by two clocks: the server's offset is still in it. */
+  readonly skewedMs: number
+}
+
+/** What one panel shows: a client, and what is measured on it. */
+export interface Feed {
+  readonly client: Client
+  readonly flag: Flag
+  readonly latency: SlidingWindow
+  readonly sequence: Sequence
+  readonly wire: Wire
+  readonly points: readonly Point[]
+  readonly vitals: Vitals | undefined
+  readonly load: Load | undefined
+  readonly reconnects: number
+  /** The latest thing that happened to the link, for people. */
+  readonly note: string
+  /** What became of the latest chat message, for people. */
+  readonly echo: string
+  /** Flips the flag of the running client: nothing is lost, nothing comes twice. */
+  switchTo(flag: Flag): void
+  /** Has the server destroy this panel's socket. */
+  cut(): Promise<void>
+  say(text: string): Promise<void>
+  readMeter(): Promise<void>
+}
+
+const channels = ['vitals', 'load']
+
+const gapNotes: Readonly<Record<Gap['reason'], string>> = {
+  epoch: 'The server has begun anew',
+  evicted: 'History does not reach back that far',
+  unknown: 'The server does not know where this client was',
+}
+
+/** How far the plots look back. */
+export const plotMs = 30_000
+/** What the figures are taken over. */
+export const figuresMs = 10_000
+
+/** Starts a feed. @param panel - tells the server whose connection is whose. */
+export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
+  const query = new URLSearchParams({ panel })
+  const latency = createWindow(figuresMs, pageMs())
+  const sequence = createSequence()
+  const wire = createWire()
+  let points: Point[] = []
+  let vitals: Vitals | undefined
+  let load: Load | undefined
+  let reconnects = 0
+  let note = ''
+  let echo = ''
+  let said = { number: 0, at: 0, pending: false }
+  /** Since when there has been no link. */
+  let awaySince: number | undefined
+  /** The link that has just come back, and how many messages it has brought that were published before. */
+  let comeback: { did: string; openedAt: number; awayMs: number; missed: number } | undefined
+  let flag = first
+  let client = open('')
+
+  function open(lastEventId: string): Client {
+    const opened = connect(`/live?${query}`, { transport: flag, channels, lastEventId })
+    opened.on<Stamp & Vitals>('vitals', (reading) => {
+      vitals = reading
+      const skewedMs = receive(reading)
+      points.push({ at: reading.at, cpu: reading.cpu, skewedMs })
+      if (points.length % 100 === 0) points = points.filter(({ at }) => reading.at - at < 1.1 * plotMs)
+    })
+    opened.on<Stamp & Load>('load', (reading) => {
+      load = reading
+      receive(reading)
+    })
+    opened.on<{ number: number; text: string }>('chat', ({ number, text }) => {
+      if (number === said.number) settle(`“${text}” came back after ${(pageMs() - said.at).toFixed(1)} ms.`)
+    })
+    let hasBeenOpen = false
+    opened.onState((state, reason) => {
+      const now = pageMs()
+      if (state === 'waiting') {
+        awaySince ??= now
+        comeback = undefined
+        if (said.pending)
+          settle('The link went before the echo came, and an answer to one peer is not stored.')
+        note = `Lost: ${reason?.reason || `code ${reason?.code}`}. It will come back by itself.`
+      } else if (state === 'open') {
+        // A flip of the flag is a new client, whose first link is no reconnect.
+        if (hasBeenOpen) reconnects += 1
+        else note = 'Connected.'
+        if (awaySince !== undefined) {
+          const did = hasBeenOpen ? 'Back' : `On '${flag}'`
+          comeback = { did, openedAt: now, awayMs: now - awaySince, missed: 0 }
+        }
+        hasBeenOpen = true
+        awaySince = undefined
+      } else if (state === 'closed' && opened === client) {
+        note = `Closed for good: ${reason?.reason || `code ${reason?.code}`}.`
+      }
+    })
+    opened.onGap(({ reason }) => {
+      sequence.restart()
+      note = `${gapNotes[reason]}. The client is told of the gap, and the stream goes on.`
+      comeback = undefined
+    })
+    return opened
+  }
+
+  function settle(outcome: string): void {
+    said = { ...said, pending: false }
+    echo = outcome
+  }
+
+  /** @returns how long the message was under way, the clocks' offset included. */
+  function receive({ seq, at }: Stamp): number {
+    const now = pageMs()
+    sequence.add(seq)
+    latency.add(now, now - at)
+    if (comeback !== undefined) {
+      const offset = clock.offset(now)?.ms ?? 0
+      if (at - offset < comeback.openedAt) {
+        comeback.missed += 1
+      } else {
+        const { did, awayMs, missed } = comeback
+        note = `${did} after ${(awayMs / 1000).toFixed(2)} s, and caught up on ${missed} ${missed === 1 ? 'message' : 'messages'}.`
+        comeback = undefined
+      }
+    }
+    return now - at
+  }
+
+  return {
+    get client() {
+      return client
+    },
+    get flag() {
+      return flag
+    },
+    latency,
+    sequence,
+    wire,
+    get points() {
+      return points
+    },
+    get vitals() {
+      return vitals
+    },
+    get load() {
+      return load
+    },
+    get reconnects() {
+      return reconnects
+    },
+    get note() {
+      return note
+    },
+    get echo() {
+      return echo
+    },
+    switchTo(next) {
+      if (next === flag) return
+      const { lastEventId } = client
+      const old = client
+      flag = next
+      awaySince = pageMs()
+      echo = ''
+      client = open(lastEventId)
+      void old.close()
+    },
+    async cut() {
+      try {
+        await fetch(`/cut?${query}`, { method: 'POST' })
+      } catch {
+        note = 'The server did not answer, so nothing was cut.'
+      }
+    },
+    async say(text) {
+      if (client.direction !== 'two-way') return
+      said = { number: said.number + 1, at: pageMs(), pending: client.state === 'open' }
+      const { number } = said
+      echo = said.pending ? 'Sent.' : 'It leaves as soon as the link is back.'
+      try {
+        await client.send('chat', { number, text })
+      } catch (error) {
+        if (number === said.number) settle(`Not sent: ${(error as Error).message}.`)
+      }
+    },
+    async readMeter() {
+      const response = await fetch(`/meter?${query}`, { cache: 'no-store' })
+      const meter = (await response.json()) as Meter | null
+      if (meter !== null) wire.add(pageMs(), meter)
+    },
+  }
+}

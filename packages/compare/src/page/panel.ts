@@ -1,0 +1,164 @@
+import type { Clock, Offset } from './clock.ts'
+import { type Feed, type Flag, plotMs } from './feed.ts'
+import { find } from './find.ts'
+import { bytes, decimal, ms, none, whole } from './format.ts'
+import { createPlot } from './plot.ts'
+
+/** One side of the page. */
+export interface Panel {
+  /** Brings all words and numbers up to date. */
+  show(now: number): void
+  /** Brings the plots up to date. */
+  draw(now: number): void
+}
+
+/** A panel shows its figures here, and again in the table that compares the two. */
+type Figures = Readonly<Record<string, string>>
+
+const titles: Readonly<Record<Flag, string>> = { sse: 'Server-Sent Events', ws: 'WebSocket' }
+
+const oneWayNote = 'This client is one-way, so it has no send. Flip the flag to ws, and this box works.'
+const twoWayNote = 'Say something, and the server sends it back to this panel alone.'
+
+/** Fills one side of the page. @param name - `left` or `right`. */
+export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: Clock): Panel {
+  const { page, write } = writer(root, name)
+  const cut = find(root, '[data-do=cut]', HTMLButtonElement)
+  const form = find(root, 'form', HTMLFormElement)
+  const input = find(form, 'input', HTMLInputElement)
+  const send = find(form, 'button', HTMLButtonElement)
+  const cores = find(root, '.cores', HTMLElement)
+  const cpuPlot = createPlot(find(root, '[data-plot=cpu]', HTMLElement), {
+    label: 'Processor load of the server’s host over the last 30 seconds, in percent',
+    kind: 'line',
+    spanMs: plotMs,
+    range: () => [0, 100],
+    ticks: () => [0, 50, 100],
+  })
+  const latencyPlot = createPlot(find(root, '[data-plot=latency]', HTMLElement), {
+    label: 'Latency of each message of the last 30 seconds, in milliseconds',
+    kind: 'dots',
+    spanMs: plotMs,
+    logarithmic: true,
+    // Whole decades, and the same ones in both panels until something is really slow: so they can be compared.
+    range: (largest) => [lowestMs, 10 ** Math.max(3, Math.ceil(Math.log10(largest || 1)))],
+    ticks: (low, high) => decades(low, high),
+  })
+
+  for (const radio of root.querySelectorAll<HTMLInputElement>('input[type=radio]')) {
+    radio.name = `flag-${name}`
+    radio.checked = radio.value === feed.flag
+    radio.addEventListener('change', () => feed.switchTo(radio.value as Flag))
+  }
+  cut.addEventListener('click', () => void feed.cut())
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const text = input.value.trim()
+    if (text === '') return
+    input.value = ''
+    void feed.say(text)
+  })
+
+  function show(now: number): void {
+    const { client, flag, vitals } = feed
+    for (const element of page) {
+      element.dataset['flag'] = flag
+      element.dataset['state'] = client.state
+    }
+    const twoWay = client.direction === 'two-way'
+    cut.disabled = client.state !== 'open'
+    input.disabled = !twoWay
+    send.disabled = !twoWay
+    write(figuresOf(feed, clock.offset(now), now))
+    if (vitals !== undefined) showCores(cores, vitals.cores)
+  }
+
+  return {
+    show,
+    draw(now) {
+      const offset = clock.offset(now)
+      if (offset === undefined) return
+      const times = feed.points.map(({ at }) => at)
+      cpuPlot.draw(
+        now + offset.ms,
+        times,
+        feed.points.map(({ cpu }) => cpu),
+      )
+      latencyPlot.draw(
+        now + offset.ms,
+        times,
+        feed.points.map(({ skewedMs }) => Math.max(lowestMs, skewedMs + offset.ms)),
+      )
+    },
+  }
+}
+
+/** Below it the clocks tell nothing, and a logarithm needs an end. */
+const lowestMs = 0.1
+
+function decades(low: number, high: number): number[] {
+  const ticks = []
+  for (let tick = low; tick <= high * 1.01; tick *= 10) ticks.push(Number(tick.toPrecision(1)))
+  return ticks
+}
+
+function figuresOf(feed: Feed, offset: Offset | undefined, now: number): Figures {
+  const { client, flag, latency, load, sequence, vitals, wire } = feed
+  const latencyOf = (share: number) => {
+    const skewedMs = latency.quantile(share, now)
+    return skewedMs === undefined || offset === undefined ? undefined : skewedMs + offset.ms
+  }
+  return {
+    title: titles[flag],
+    flag: `'${flag}'`,
+    direction: client.direction,
+    state: client.state,
+    rate: latency.rate(now).toFixed(1),
+    median: ms(latencyOf(0.5)),
+    p99: ms(latencyOf(0.99)),
+    error: `± ${ms(offset?.errorMs)}`,
+    perMessage: decimal(wire.bytesPerMessage, 0),
+    bytes: bytes(wire.bytes),
+    reconnects: whole(feed.reconnects),
+    lost: whole(sequence.lost),
+    twice: whole(sequence.twice),
+    disordered: whole(sequence.disordered),
+    lastEventId: client.lastEventId || none,
+    cpu: decimal(vitals?.cpu, 0),
+    memory:
+      vitals === undefined ? none : `${bytes(vitals.memoryUsedBytes)} of ${bytes(vitals.memoryTotalBytes)}`,
+    load: load?.averages.map((average) => average.toFixed(2)).join('  ') ?? none,
+    loopDelay: load === undefined ? none : `${ms(load.loopDelayMs)} ms`,
+    note: feed.note,
+    echo: client.direction === 'two-way' ? feed.echo || twoWayNote : oneWayNote,
+  }
+}
+
+/** Finds where the figures go: `data-figure` in the panel, `data-cell` anywhere else, e.g. `left.median`. */
+function writer(root: HTMLElement, name: string): { page: HTMLElement[]; write(figures: Figures): void } {
+  const places = new Map<Element, string>()
+  for (const element of root.querySelectorAll<HTMLElement>('[data-figure]')) {
+    places.set(element, element.dataset['figure'] ?? '')
+  }
+  for (const element of document.querySelectorAll<HTMLElement>(`[data-cell^="${name}."]`)) {
+    places.set(element, (element.dataset['cell'] ?? '').slice(name.length + 1))
+  }
+  return {
+    page: [root, ...document.querySelectorAll<HTMLElement>(`[data-side="${name}"]`)],
+    write(figures) {
+      for (const [element, figure] of places) {
+        const text = figures[figure] ?? ''
+        // A live region would speak again, and a selection would be lost.
+        if (element.textContent !== text) element.textContent = text
+      }
+    },
+  }
+}
+
+function showCores(host: HTMLElement, cores: readonly number[]): void {
+  while (host.childElementCount < cores.length) host.append(document.createElement('i'))
+  cores.forEach((percent, index) => {
+    const bar = host.children[index]
+    if (bar instanceof HTMLElement) bar.style.setProperty('--share', String(percent / 100))
+  })
+}

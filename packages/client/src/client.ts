@@ -73,8 +73,8 @@ export interface TwoWayClient extends Listener {
    * Fulfils when the message is handed to the link and there is room for another: awaiting it is the backpressure. That is
    * no proof that it arrived.
    *
-   * @throws (by rejection) TypeError when the event or the data cannot cross; ConnectError when the client is closed, the
-   * link ended under the message, or more than `maxQueuedBytes` wait already; the signal's reason when aborted.
+   * @throws (by rejection) TypeError when the event or the data cannot cross; ConnectError when the client is closed or
+   * more than `maxQueuedBytes` wait already; the signal's reason when aborted.
    */
   send(event: string, data: unknown, options?: { readonly signal?: AbortSignal }): Promise<void>
 }

@@ -85,12 +85,12 @@ export function toTriple(frame: Exclude<Frame, { type: 'message' }>): Triple {
 }
 
 /**
- * The frame of a triple. A `~` event that this version does not know is `undefined`: a newer server's word, to be passed
- * over.
+ * The frame of a triple. A `~` event that this version does not know is a newer server's word: a sign of life, and a
+ * position where it has an id.
  *
  * @throws ProtocolError when a frame of the protocol does not hold what it must.
  */
-export function fromTriple(triple: Triple): Frame | undefined {
+export function fromTriple(triple: Triple): Frame {
   const { id, event, data } = triple
   if (!event.startsWith('~')) return { type: 'message', message: Object.freeze(triple) }
   switch (event) {
@@ -121,7 +121,7 @@ export function fromTriple(triple: Triple): Frame | undefined {
       return { type: 'close', close: { code, reason } }
     }
     default:
-      return undefined
+      return id === '' ? { type: 'heartbeat' } : { type: 'position', id }
   }
 }
 

@@ -143,8 +143,7 @@ const codec: Codec = {
         const [id, event, data] = JSON.parse(chunk as string) as [string, string, string | number[]]
         const content = typeof data === 'string' ? data : Uint8Array.from(data)
         checkSize(byteLength(content), maxMessageBytes)
-        const frame = fromTriple({ id, event, data: content })
-        return frame === undefined ? [] : [frame]
+        return [fromTriple({ id, event, data: content })]
       },
     }
   },

@@ -14,7 +14,7 @@ export interface Message {
 /** The event of a message that was given no name: what `EventSource` hands to `onmessage`. */
 export const defaultEvent = 'message'
 
-/** Longest id, in bytes. Over 128 a browser asks leave (a CORS preflight) before it sends the id back. */
+/** Longest id, in bytes: beyond it, the Fetch standard no longer lets an `EventSource` send it back without a preflight. */
 export const maxIdBytes = 128
 
 /** Longest event or channel name, in UTF-8 bytes. */

@@ -94,6 +94,12 @@ export interface Hub {
   close(close?: Close): Promise<void>
 }
 
+/** What was published while a peer's history was on its way. */
+interface Held {
+  readonly messages: Message[]
+  bytes: number
+}
+
 /** Makes a hub. */
 export function createHub(options: HubOptions = {}): Hub {
   const {
@@ -113,7 +119,7 @@ export function createHub(options: HubOptions = {}): Hub {
   const peers = new Set<HubPeer>()
   const followers = new Map<string, Set<HubPeer>>()
   /** Peers whose history is on its way, and what was published meanwhile. */
-  const catchingUp = new Map<HubPeer, Message[]>()
+  const catchingUp = new Map<HubPeer, Held>()
   const onConnect = new Set<(peer: Peer) => unknown>()
   const onMessage = new Set<(message: Received, peer: Peer) => unknown>()
   let closed: Close | undefined
@@ -121,7 +127,7 @@ export function createHub(options: HubOptions = {}): Hub {
   const unsubscribe = broker.subscribe((channel, message) => {
     const readers = followers.get(channel)
     if (readers === undefined) return
-    for (const peer of readers) catchingUp.get(peer)?.push(message)
+    for (const peer of readers) hold(peer, message)
     const live = catchingUp.size === 0 ? readers : [...readers].filter((peer) => !catchingUp.has(peer))
     dispatch({ type: 'message', message }, live)
   })
@@ -169,31 +175,55 @@ export function createHub(options: HubOptions = {}): Hub {
 
   /** From here on every message reaches the peer, once: those of history first, then those that came meanwhile, then live. */
   async function resume(peer: HubPeer, channels: readonly string[]): Promise<void> {
-    const held: Message[] = []
+    const held: Held = { messages: [], bytes: 0 }
     catchingUp.set(peer, held)
     for (const channel of channels) {
       peer.channels.add(channel)
       follow(channel, peer)
     }
     try {
-      const { lastEventId } = peer
-      if (lastEventId === '') {
-        const id = await broker.position()
-        peer.writeFrame({ type: 'hello', id, heartbeatMs })
-        for (const message of held) peer.writeFrame({ type: 'message', message })
-        return
+      const missed = await greet(peer, channels)
+      for (const message of missed) await peer.pace({ type: 'message', message })
+      const replayed = new Set(missed.map(({ id }) => id))
+      // Between the last look at what is held and the switch to live there is no turn in which a message could slip through.
+      for (let message = held.messages.shift(); message !== undefined; message = held.messages.shift()) {
+        held.bytes -= byteLength(message.data)
+        if (!replayed.has(message.id)) await peer.pace({ type: 'message', message })
       }
-      const { messages, gap } = await broker.history(channels, lastEventId)
-      const position = gap === undefined || messages.length > 0 ? '' : await broker.position()
-      peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
-      // Before any new id, so that no cut can part the news of the loss from the position behind it.
-      if (gap !== undefined) peer.writeFrame({ type: 'gap', id: position, gap })
-      for (const message of messages) peer.writeFrame({ type: 'message', message })
-      const replayed = new Set(messages.map(({ id }) => id))
-      for (const message of held) if (!replayed.has(message.id)) peer.writeFrame({ type: 'message', message })
+    } catch (error) {
+      peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
+      throw error
     } finally {
       catchingUp.delete(peer)
     }
+  }
+
+  /** The first frames of a peer that follows channels. @returns what it missed. */
+  async function greet(peer: HubPeer, channels: readonly string[]): Promise<readonly Message[]> {
+    const { lastEventId } = peer
+    if (lastEventId === '') {
+      peer.writeFrame({ type: 'hello', id: await broker.position(), heartbeatMs })
+      return []
+    }
+    const { messages, gap } = await broker.history(channels, lastEventId)
+    if (gap === undefined) {
+      peer.writeFrame({ type: 'hello', id: lastEventId, heartbeatMs })
+      return messages
+    }
+    const id = messages.length > 0 ? '' : await broker.position()
+    peer.writeFrame({ type: 'hello', id: '', heartbeatMs })
+    // Before any new id, so that no cut can part the news of the loss from the position behind it.
+    peer.writeFrame({ type: 'gap', id, gap })
+    return messages
+  }
+
+  /** Keeps a message for a peer whose history is on its way; no more of them than may be queued. */
+  function hold(peer: HubPeer, message: Message): void {
+    const held = catchingUp.get(peer)
+    if (held === undefined) return
+    held.messages.push(message)
+    held.bytes += byteLength(message.data)
+    if (held.bytes > maxQueuedBytes) peer.closeAsSlow()
   }
 
   async function listen(peer: HubPeer, messages: AsyncIterable<Message>): Promise<void> {

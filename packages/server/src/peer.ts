@@ -58,6 +58,10 @@ export interface Peer {
 export interface HubPeer extends Peer, Reader {
   readonly channels: Set<string>
   writeFrame(frame: Frame): void
+  /** Writes a frame and waits until there is room for another. */
+  pace(frame: Frame): Promise<void>
+  /** Lets go of a peer that reads too slowly. */
+  closeAsSlow(): void
 }
 
 /** What may be queued before a `send` waits. */
@@ -72,13 +76,12 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
   function write(chunk: string | Uint8Array): number {
     if (chunk.length === 0) return 0
     const queued = connection.write(chunk)
-    if (queued > maxQueuedBytes) {
-      connection.close({
-        code: closeCode.slowReader,
-        reason: `more than ${maxQueuedBytes} bytes wait to be read`,
-      })
-    }
+    if (queued > maxQueuedBytes) closeAsSlow()
     return queued
+  }
+  function closeAsSlow(): void {
+    const reason = `more than ${maxQueuedBytes} bytes wait to be read`
+    connection.close({ code: closeCode.slowReader, reason })
   }
 
   return {
@@ -95,8 +98,12 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
       return connection.bytesWritten
     },
     write,
+    closeAsSlow,
     writeFrame(frame) {
       write(connection.encoder.encode(frame))
+    },
+    async pace(frame) {
+      if (write(connection.encoder.encode(frame)) > highWaterBytes) await connection.drained()
     },
     async send(event, data, { id = '', retryMs } = {}) {
       if (id !== '') {

@@ -1,5 +1,5 @@
 import { createMessage } from '@eitherway/core'
-import { createHub, type Peer } from '@eitherway/server'
+import { createHub, memoryBroker, type Peer } from '@eitherway/server'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { join, link } from './bench.ts'
 
@@ -194,6 +194,44 @@ describe('resuming', () => {
     const id = await hub.publish('a', 1)
     const reader = await join(hub, { channels: ['a'], lastEventId: id.replace(/-1$/, '-99') })
     expect(await reader.next()).toMatchObject({ type: 'gap', id, gap: { reason: 'unknown' } })
+    await hub.close()
+  })
+
+  test('a long history goes at the pace of the reader, and what is published meanwhile comes after it', async () => {
+    const hub = createHub({ maxQueuedBytes: 200_000, maxMessageBytes: 20_000 })
+    const start = await hub.publish('a', 'start')
+    for (let at = 0; at < 100; at += 1) await hub.publish('a', `${at} ${'x'.repeat(10_000)}`)
+    const reader = await join(hub, { channels: ['a'], lastEventId: start })
+    const numbers: number[] = []
+    for (let at = 0; at < 110; at += 1) {
+      if (at % 10 === 0) await hub.publish('a', `${100 + at / 10} live`)
+      if (at < 110) numbers.push(Number.parseInt(JSON.parse(String((await reader.message()).data)), 10))
+    }
+    expect(numbers).toEqual(Array.from({ length: 110 }, (_, at) => at))
+    expect(hub.peers.size).toBe(1)
+    await hub.close()
+  })
+
+  test('a reader that does not read its history is let go once too much was published meanwhile', async () => {
+    const hub = createHub({ maxQueuedBytes: 200_000 })
+    const start = await hub.publish('a', 'start')
+    for (let at = 0; at < 20; at += 1) await hub.publish('a', 'x'.repeat(10_000))
+    const reader = await join(hub, { channels: ['a'], lastEventId: start })
+    for (let at = 0; at < 30; at += 1) await hub.publish('a', 'x'.repeat(10_000))
+    expect((await reader.connection.closed).code).toBe(4008)
+    await hub.close()
+  })
+
+  test('where the broker fails, the peer is closed with a code that invites to come back', async () => {
+    const errors: unknown[] = []
+    const fault = new Error('the broker is gone')
+    const broker = { ...memoryBroker(), history: () => Promise.reject(fault) }
+    const hub = createHub({ broker, onError: (error) => errors.push(error) })
+    const reader = await link(hub, { channels: ['a'], lastEventId: 'x' })
+    expect((await reader.connection.closed).code).toBe(1011)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(errors).toEqual([fault])
+    expect(hub.peers.size).toBe(0)
     await hub.close()
   })
 

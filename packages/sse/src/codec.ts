@@ -124,7 +124,7 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
       // beginning, where a message's own `''` leaves it.
       if (idOf(frame) === '') settlePosition()
       pending = undefined
-      if (frame !== undefined) frames.push(frame)
+      frames.push(frame)
     },
     onRetry(retryMs) {
       settlePosition()
@@ -162,9 +162,9 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
   }
 }
 
-function idOf(frame: Frame | undefined): string {
-  if (frame?.type === 'message') return frame.message.id
-  return frame !== undefined && 'id' in frame ? frame.id : ''
+function idOf(frame: Frame): string {
+  if (frame.type === 'message') return frame.message.id
+  return 'id' in frame ? frame.id : ''
 }
 
 /** The byte length of text, counted only where it could be over the limit. */

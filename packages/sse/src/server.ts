@@ -4,9 +4,11 @@ import {
   type Accept,
   type Admit,
   type Arrival,
+  byteLength,
   type Close,
   checkClose,
   closeCode,
+  type Encoder,
   type Refusal,
   remoteOf,
   requestHeaders,
@@ -124,16 +126,15 @@ function open(
   return {
     ...arrival,
     direction: 'one-way',
-    encoder: codec,
+    encoder: frames,
     closed,
     get bytesWritten() {
       return bytesWritten()
     },
     write(chunk) {
       if (end !== undefined) return 0
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-      written += bytes.byteLength
-      response.write(bytes)
+      written += byteLength(chunk)
+      response.write(chunk)
       return (stream ?? response).writableLength
     },
     drained() {
@@ -145,7 +146,7 @@ function open(
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)
       if (end !== undefined) return
-      response.write(codec.encode({ type: 'close', close }))
+      response.write(frames.encode({ type: 'close', close }))
       response.end()
       finish(close)
       // A reader that stands still would keep the stream and all that waits in it for ever.
@@ -156,6 +157,9 @@ function open(
     },
   }
 }
+
+/** As bytes, so that a text is not turned into UTF-8 anew for each peer. */
+const frames: Encoder = { encode: (frame) => Buffer.from(codec.encode(frame)) }
 
 /** The header wins over the query: an `EventSource` comes back to its first URL, with the header of today. */
 function lastEventIdOf(request: Request, url: URL): string {

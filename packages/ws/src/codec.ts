@@ -54,7 +54,6 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}) {
   return {
     push(chunk: string | Uint8Array): Frame[] {
       const frame = fromTriple(typeof chunk === 'string' ? splitText(chunk) : splitBytes(chunk))
-      if (frame === undefined) return []
       if (frame.type === 'message') checkSize(byteLength(frame.message.data), maxMessageBytes)
       return [frame]
     },

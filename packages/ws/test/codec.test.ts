@@ -68,8 +68,9 @@ describe('what is malformed is refused with 1002, and says what it was', () => {
   })
 })
 
-test("a newer server's frames are passed over", () => {
-  expect(codec.decoder().push('1\n~later\nx')).toEqual([])
+test("a newer server's frames are signs of life, and move the position where they have an id", () => {
+  expect(codec.decoder().push('\n~later\nx')).toEqual([{ type: 'heartbeat' }])
+  expect(codec.decoder().push('1\n~later\nx')).toEqual([{ type: 'position', id: '1' }])
 })
 
 test('an event without a name is `message`', () => {

@@ -23,8 +23,11 @@ export type Frame =
 
 /** Messages that history can no longer give back. */
 export interface Gap {
-  /** `evicted`: history was too short; `epoch`: history was lost; `unknown`: the position was never one of ours. */
-  readonly reason: 'evicted' | 'epoch' | 'unknown'
+  /**
+   * `evicted`: history was too short; `epoch`: history was lost; `unknown`: the position was never one of the hub's;
+   * `slow`: this reader was too slow for a channel that gives up its oldest.
+   */
+  readonly reason: 'evicted' | 'epoch' | 'unknown' | 'slow'
   /** The channels in which something may be missing. */
   readonly channels: readonly string[]
 }
@@ -103,8 +106,11 @@ export function fromTriple(triple: Triple): Frame {
       return { type: 'position', id }
     case '~gap': {
       const { reason, channels } = parseObject(event, data)
-      const known = reason === 'evicted' || reason === 'epoch' || reason === 'unknown'
-      if (!known || !Array.isArray(channels) || !channels.every((name) => typeof name === 'string')) {
+      if (
+        !isReason(reason) ||
+        !Array.isArray(channels) ||
+        !channels.every((name) => typeof name === 'string')
+      ) {
         throw malformed(event, data)
       }
       return { type: 'gap', id, gap: { reason, channels } }
@@ -125,6 +131,8 @@ export function fromTriple(triple: Triple): Frame {
   }
 }
 
+const isReason = (value: unknown): value is Gap['reason'] =>
+  value === 'evicted' || value === 'epoch' || value === 'unknown' || value === 'slow'
 const isDuration = (value: unknown): value is number =>
   typeof value === 'number' && value >= 0 && value < Infinity
 

@@ -6,8 +6,16 @@ export interface Reader {
   write(chunk: string | Uint8Array): void
 }
 
-/** Gives one frame to many readers, encoded once for each kind of wire, however many they are. */
-export function dispatch(frame: Frame, readers: Iterable<Reader>): void {
+/**
+ * Gives one frame to many readers, encoded once for each kind of wire, however many they are.
+ *
+ * @param give - how a reader takes it. @defaultValue by its `write`
+ */
+export function dispatch<R extends Reader>(
+  frame: Frame,
+  readers: Iterable<R>,
+  give: (reader: R, chunk: string | Uint8Array) => void = (reader, chunk) => reader.write(chunk),
+): void {
   const encoded = new Map<Encoder, string | Uint8Array>()
   for (const reader of readers) {
     let chunk = encoded.get(reader.encoder)
@@ -15,6 +23,6 @@ export function dispatch(frame: Frame, readers: Iterable<Reader>): void {
       chunk = reader.encoder.encode(frame)
       encoded.set(reader.encoder, chunk)
     }
-    reader.write(chunk)
+    give(reader, chunk)
   }
 }

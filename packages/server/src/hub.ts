@@ -17,6 +17,7 @@ import {
   type Refusal,
   type ServerConnection,
 } from '@eitherway/core'
+import type { SlowPolicy } from './backlog.ts'
 import { dispatch } from './channel.ts'
 import { type HistoryLimits, memoryBroker } from './memory.ts'
 import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
@@ -38,6 +39,12 @@ export interface HubOptions {
   readonly heartbeatMs?: number
   /** How long clients wait at least before they come back, in milliseconds; 0 to 300,000. @defaultValue 500 */
   readonly retryMs?: number
+  /**
+   * What becomes of messages for a peer that reads too slowly, for all channels or for each.
+   *
+   * @defaultValue `'disconnect'`: nothing is lost, since the peer comes back and resumes
+   */
+  readonly slow?: SlowPolicy | ((channel: string) => SlowPolicy)
   /** What may wait to be read by one peer, in bytes; beyond it the peer is closed (4008) and may come back. @defaultValue 1 MiB */
   readonly maxQueuedBytes?: number
   /** Largest message that may be published, in bytes. @defaultValue 1 MiB */
@@ -94,12 +101,6 @@ export interface Hub {
   close(close?: Close): Promise<void>
 }
 
-/** What was published while a peer's history was on its way. */
-interface Held {
-  readonly messages: Message[]
-  bytes: number
-}
-
 /** Makes a hub. */
 export function createHub(options: HubOptions = {}): Hub {
   const {
@@ -114,12 +115,13 @@ export function createHub(options: HubOptions = {}): Hub {
   checkPositive('maxMessageBytes', maxMessageBytes)
   if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs)
   const format = formatOf(options.format)
+  const { slow = 'disconnect' } = options
+  const policyOf = typeof slow === 'function' ? slow : () => slow
+  if (typeof slow !== 'function') checkPolicy(slow)
   const broker = options.broker ?? memoryBroker(options.history)
 
   const peers = new Set<HubPeer>()
   const followers = new Map<string, Set<HubPeer>>()
-  /** Peers whose history is on its way, and what was published meanwhile. */
-  const catchingUp = new Map<HubPeer, Held>()
   const onConnect = new Set<(peer: Peer) => unknown>()
   const onMessage = new Set<(message: Received, peer: Peer) => unknown>()
   let closed: Close | undefined
@@ -127,9 +129,10 @@ export function createHub(options: HubOptions = {}): Hub {
   const unsubscribe = broker.subscribe((channel, message) => {
     const readers = followers.get(channel)
     if (readers === undefined) return
-    for (const peer of readers) hold(peer, message)
-    const live = catchingUp.size === 0 ? readers : [...readers].filter((peer) => !catchingUp.has(peer))
-    dispatch({ type: 'message', message }, live)
+    const policy = policyOf(channel)
+    dispatch({ type: 'message', message }, readers, (peer, chunk) =>
+      peer.deliver(channel, message, policy, chunk),
+    )
   })
 
   const heartbeats =
@@ -175,8 +178,7 @@ export function createHub(options: HubOptions = {}): Hub {
 
   /** From here on every message reaches the peer, once: those of history first, then those that came meanwhile, then live. */
   async function resume(peer: HubPeer, channels: readonly string[]): Promise<void> {
-    const held: Held = { messages: [], bytes: 0 }
-    catchingUp.set(peer, held)
+    peer.hold()
     for (const channel of channels) {
       peer.channels.add(channel)
       follow(channel, peer)
@@ -184,17 +186,10 @@ export function createHub(options: HubOptions = {}): Hub {
     try {
       const missed = await greet(peer, channels)
       for (const message of missed) await peer.pace({ type: 'message', message })
-      const replayed = new Set(missed.map(({ id }) => id))
-      // Between the last look at what is held and the switch to live there is no turn in which a message could slip through.
-      for (let message = held.messages.shift(); message !== undefined; message = held.messages.shift()) {
-        held.bytes -= byteLength(message.data)
-        if (!replayed.has(message.id)) await peer.pace({ type: 'message', message })
-      }
+      await peer.release(new Set(missed.map(({ id }) => id)))
     } catch (error) {
       peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
       throw error
-    } finally {
-      catchingUp.delete(peer)
     }
   }
 
@@ -215,15 +210,6 @@ export function createHub(options: HubOptions = {}): Hub {
     // Before any new id, so that no cut can part the news of the loss from the position behind it.
     peer.writeFrame({ type: 'gap', id, gap })
     return messages
-  }
-
-  /** Keeps a message for a peer whose history is on its way; no more of them than may be queued. */
-  function hold(peer: HubPeer, message: Message): void {
-    const held = catchingUp.get(peer)
-    if (held === undefined) return
-    held.messages.push(message)
-    held.bytes += byteLength(message.data)
-    if (held.bytes > maxQueuedBytes) peer.closeAsSlow()
   }
 
   async function listen(peer: HubPeer, messages: AsyncIterable<Message>): Promise<void> {
@@ -258,7 +244,6 @@ export function createHub(options: HubOptions = {}): Hub {
 
   function forget(peer: HubPeer): void {
     peers.delete(peer)
-    catchingUp.delete(peer)
     for (const channel of peer.channels) {
       const readers = followers.get(channel)
       readers?.delete(peer)
@@ -304,6 +289,13 @@ const channelsOf = (url: URL): readonly string[] => [...new Set(url.searchParams
 function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
+}
+
+function checkPolicy(policy: SlowPolicy): void {
+  if (policy === 'disconnect' || policy === 'conflate' || policy === 'drop-oldest') return
+  throw new TypeError(
+    `\`slow\` must be 'disconnect', 'conflate', 'drop-oldest' or a function, got ${String(policy)}`,
+  )
 }
 
 function checkPositive(name: string, value: number): void {

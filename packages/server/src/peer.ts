@@ -6,10 +6,12 @@ import {
   type Direction,
   type Format,
   type Frame,
+  type Message,
   maxRetryMs,
   type Remote,
   type ServerConnection,
 } from '@eitherway/core'
+import { createBacklog, type SlowPolicy } from './backlog.ts'
 import type { Reader } from './channel.ts'
 
 /** Settings of one `peer.send`. */
@@ -60,11 +62,17 @@ export interface HubPeer extends Peer, Reader {
   writeFrame(frame: Frame): void
   /** Writes a frame and waits until there is room for another. */
   pace(frame: Frame): Promise<void>
-  /** Lets go of a peer that reads too slowly. */
-  closeAsSlow(): void
+  /** Gives it a message of a channel: at once, or when it has room, as the channel's policy has it. */
+  deliver(channel: string, message: Message, policy: SlowPolicy, chunk: string | Uint8Array): void
+  /** Holds back what is delivered from now on. */
+  hold(): void
+  /** Lets it go, but for the messages of these ids, and delivers at once again. */
+  release(known: ReadonlySet<string>): Promise<void>
 }
 
-/** What may be queued before a `send` waits. */
+const none: ReadonlySet<string> = new Set()
+
+/** What may be queued before a `send` waits, or a message of a channel whose policy lets it. */
 const highWaterBytes = 64 * 1024
 
 /** Makes the peer of a connection. @internal */
@@ -84,6 +92,39 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
     connection.close({ code: closeCode.slowReader, reason })
   }
 
+  const backlog = createBacklog(maxQueuedBytes)
+  /** While it is, every message waits its turn, of whatever channel: ids must not go out of order. */
+  let held = false
+
+  function deliver(channel: string, message: Message, policy: SlowPolicy, chunk: string | Uint8Array): void {
+    if (held) {
+      if (!backlog.add({ channel, policy, message, chunk })) closeAsSlow()
+      return
+    }
+    const queued = write(chunk)
+    if (policy === 'disconnect' || queued <= highWaterBytes) return
+    held = true
+    void connection.drained().then(() => release(none))
+  }
+
+  async function release(known: ReadonlySet<string>): Promise<void> {
+    for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) {
+      tellLost()
+      if (known.has(next.message.id)) continue
+      if (write(next.chunk) > highWaterBytes) await connection.drained()
+    }
+    tellLost()
+    // In the same turn as the last look, so that no message can slip in between.
+    held = false
+  }
+
+  /** Told before what follows the hole, and without a position: what follows has it. */
+  function tellLost(): void {
+    const channels = backlog.takeLost()
+    if (channels.length === 0) return
+    write(connection.encoder.encode({ type: 'gap', id: '', gap: { reason: 'slow', channels } }))
+  }
+
   return {
     direction: connection.direction,
     url: connection.url,
@@ -98,7 +139,11 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
       return connection.bytesWritten
     },
     write,
-    closeAsSlow,
+    deliver,
+    hold() {
+      held = true
+    },
+    release,
     writeFrame(frame) {
       write(connection.encoder.encode(frame))
     },

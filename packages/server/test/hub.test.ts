@@ -347,6 +347,50 @@ describe('one peer', () => {
     await hub.close()
   })
 
+  test('that does not read a conflated channel gets the newest of each event, and is not let go', async () => {
+    const hub = createHub({ slow: 'conflate', maxQueuedBytes: 200_000 })
+    const [slow, brisk] = [
+      await join(hub, { channels: ['prices'] }),
+      await join(hub, { channels: ['prices'] }),
+    ]
+    const pad = 'x'.repeat(1_000)
+    const heard: unknown[] = []
+    for (let at = 0; at < 1_000; at += 1) {
+      await hub.publish('prices', { at, pad }, { event: at % 2 === 0 ? 'EURUSD' : 'GBPUSD' })
+      heard.push(JSON.parse(String((await brisk.message()).data)).at)
+    }
+    expect(heard).toEqual(Array.from({ length: 1_000 }, (_, at) => at))
+    const seen: number[] = []
+    while (seen.at(-1) !== 999) seen.push(JSON.parse(String((await slow.message()).data)).at)
+    expect(seen.length).toBeLessThan(100)
+    expect(seen.slice(-2)).toEqual([998, 999])
+    expect(seen).toEqual([...seen].sort((a, b) => a - b))
+    expect(hub.peers.size).toBe(2)
+    await hub.close()
+  })
+
+  test('that does not read a channel which drops its oldest is told a gap before what follows', async () => {
+    const hub = createHub({
+      slow: (channel) => (channel === 'log' ? 'drop-oldest' : 'disconnect'),
+      maxQueuedBytes: 100_000,
+    })
+    const slow = await join(hub, { channels: ['log', 'other'] })
+    const pad = 'x'.repeat(1_000)
+    for (let at = 0; at < 1_000; at += 1) await hub.publish('log', { at, pad })
+    const seen: (number | string)[] = []
+    while (seen.at(-1) !== 999) {
+      const frame = await slow.next()
+      if (frame.type === 'message') seen.push(JSON.parse(String(frame.message.data)).at)
+      if (frame.type === 'gap') seen.push(`${frame.gap.reason} ${frame.gap.channels} ${frame.id}`)
+    }
+    const gap = seen.indexOf('slow log ')
+    expect(gap).toBeGreaterThan(0)
+    expect(seen.slice(0, gap)).toEqual(Array.from({ length: gap }, (_, at) => at))
+    const rest = seen.slice(gap + 1)
+    expect(rest).toEqual(Array.from({ length: rest.length }, (_, at) => 1_000 - rest.length + at))
+    await hub.close()
+  })
+
   test('a fast stream that awaits its sends goes at the pace of the reader', async () => {
     const hub = createHub({ format: 'text' })
     let sent = 0
@@ -487,6 +531,7 @@ test.each([
   ['maxQueuedBytes', 0],
   ['maxMessageBytes', Number.NaN],
   ['format', 'yaml'],
+  ['slow', 'wait'],
 ])('a hub with %s %s is refused', (name, value) => {
   expect(() => createHub({ [name]: value })).toThrow(TypeError)
   expect(() => createHub({ [name]: value })).toThrow(`\`${name}\` must be`)

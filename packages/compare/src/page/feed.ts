@@ -48,6 +48,7 @@ const channels = ['vitals', 'load']
 const gapNotes: Readonly<Record<Gap['reason'], string>> = {
   epoch: 'The server has begun anew',
   evicted: 'History does not reach back that far',
+  slow: 'This page read too slowly',
   unknown: 'The server does not know where this client was',
 }
 

@@ -91,6 +91,8 @@ export interface Refusal {
   readonly status: number
   /** For people and logs. It is sent to the client. */
   readonly reason: string
+  /** How long the client is to wait before it tries again, in milliseconds. */
+  readonly retryAfterMs?: number
 }
 
 /** Decides on a request before any byte of a stream. A hub's `admit` is one. */

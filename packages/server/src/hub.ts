@@ -5,6 +5,7 @@ import {
   type Broker,
   byteLength,
   type Close,
+  checkClose,
   checkName,
   closeCode,
   closeOfRefusal,
@@ -21,6 +22,7 @@ import type { SlowPolicy } from './backlog.ts'
 import { dispatch } from './channel.ts'
 import { type HistoryLimits, memoryBroker } from './memory.ts'
 import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
+import { spread } from './spread.ts'
 
 /** Settings of {@link createHub}. */
 export interface HubOptions {
@@ -63,6 +65,22 @@ export interface PublishOptions {
   readonly event?: string
 }
 
+/** Settings of {@link Hub.close}. */
+export interface CloseOptions {
+  /** @defaultValue 1001, or 1012 with `drainMs`: the clients come back */
+  readonly code?: number
+  /** At most 123 bytes. @defaultValue `the server goes away` */
+  readonly reason?: string
+  /**
+   * Spreads the closes evenly over so many milliseconds, so that the clients do not come back all at once.
+   *
+   * @defaultValue 0: all at once
+   */
+  readonly drainMs?: number
+  /** How long each client is told to wait before it comes back; 0 to 300,000. @defaultValue the hub's `retryMs` */
+  readonly retryMs?: number
+}
+
 /** A message that a client sent, its data decoded. */
 export interface Received {
   readonly id: string
@@ -94,11 +112,10 @@ export interface Hub {
   /** Takes a connection of any transport. `serve` calls it; so may a transport of your own. */
   readonly accept: Accept
   /**
-   * Closes every peer, and the hub for good.
-   *
-   * @param close - @defaultValue `{ code: 1001, reason: 'the server goes away' }`, after which clients come back
+   * Closes every peer, and the hub for good. New peers are refused (503) from the first call on; publishing goes on until the
+   * last peer is closed. A second call closes what is left at once.
    */
-  close(close?: Close): Promise<void>
+  close(options?: CloseOptions): Promise<void>
 }
 
 /** Makes a hub. */
@@ -124,6 +141,11 @@ export function createHub(options: HubOptions = {}): Hub {
   const followers = new Map<string, Set<HubPeer>>()
   const onConnect = new Set<(peer: Peer) => unknown>()
   const onMessage = new Set<(message: Received, peer: Peer) => unknown>()
+  /** From the first call of `close` on: what new peers are told. */
+  let leaving: (Close & { readonly retryMs: number }) | undefined
+  let closing: Promise<void> | undefined
+  const hurry = new AbortController()
+  /** Once the last peer is closed. */
   let closed: Close | undefined
 
   const unsubscribe = broker.subscribe((channel, message) => {
@@ -141,7 +163,7 @@ export function createHub(options: HubOptions = {}): Hub {
   heartbeats?.unref()
 
   function admit({ url }: Arrival): Refusal | undefined {
-    if (closed !== undefined) return { status: 503, reason: closed.reason }
+    if (leaving !== undefined) return { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs }
     try {
       for (const channel of channelsOf(url)) checkName('channel', channel)
     } catch (error) {
@@ -153,7 +175,7 @@ export function createHub(options: HubOptions = {}): Hub {
   function accept(connection: ServerConnection): void {
     const refusal = admit(connection)
     if (refusal !== undefined) {
-      connection.close(closed ?? closeOfRefusal(refusal))
+      connection.close(leaving ? { code: leaving.code, reason: leaving.reason } : closeOfRefusal(refusal))
       return
     }
     const channels = channelsOf(connection.url)
@@ -251,6 +273,23 @@ export function createHub(options: HubOptions = {}): Hub {
     }
   }
 
+  async function leave(
+    all: readonly HubPeer[],
+    end: Close,
+    drainMs: number,
+    waitMs: number | undefined,
+  ): Promise<void> {
+    await spread(all, drainMs, hurry.signal, (peer) => {
+      if (peer.signal.aborted) return
+      if (waitMs !== undefined) peer.writeFrame({ type: 'retry', retryMs: waitMs })
+      peer.close(end)
+    })
+    closed = end
+    clearInterval(heartbeats)
+    unsubscribe()
+    await Promise.all(all.map((peer) => peer.closed))
+  }
+
   return {
     peers,
     admit,
@@ -271,15 +310,24 @@ export function createHub(options: HubOptions = {}): Hub {
     },
     onConnect: (handler) => add(onConnect, handler),
     onMessage: (handler) => add(onMessage, handler),
-    async close(close = { code: closeCode.goingAway, reason: 'the server goes away' }) {
-      closed ??= close
-      clearInterval(heartbeats)
-      unsubscribe()
-      const ends = [...peers].map((peer) => {
-        peer.close(close)
-        return peer.closed
-      })
-      await Promise.all(ends)
+    async close({
+      drainMs = 0,
+      code = drainMs > 0 ? 1012 : closeCode.goingAway,
+      reason = 'the server goes away',
+      ...wait
+    } = {}) {
+      const end = { code, reason }
+      checkClose(end)
+      checkMs('drainMs', drainMs)
+      if (wait.retryMs !== undefined) checkRetryMs(wait.retryMs)
+      if (closing !== undefined) {
+        hurry.abort()
+        await closing
+        return
+      }
+      leaving = { ...end, retryMs: wait.retryMs ?? retryMs }
+      closing = leave([...peers], end, drainMs, wait.retryMs)
+      await closing
     },
   }
 }
@@ -297,6 +345,16 @@ function checkPolicy(policy: SlowPolicy): void {
     `\`slow\` must be 'disconnect', 'conflate', 'drop-oldest' or a function, got ${String(policy)}`,
   )
 }
+
+function checkMs(name: string, value: number): void {
+  if (value >= 0 && value <= maxDrainMs) return
+  throw new TypeError(
+    `\`${name}\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${String(value)}`,
+  )
+}
+
+/** An hour: longer than any orchestrator waits. */
+const maxDrainMs = 3_600_000
 
 function checkPositive(name: string, value: number): void {
   if (!Number.isSafeInteger(value) || value <= 0) {

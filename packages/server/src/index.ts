@@ -6,7 +6,14 @@
  */
 export type { Broker, Close, Format, FormatOption } from '@eitherway/core'
 export type { SlowPolicy } from './backlog.ts'
-export { createHub, type Hub, type HubOptions, type PublishOptions, type Received } from './hub.ts'
+export {
+  type CloseOptions,
+  createHub,
+  type Hub,
+  type HubOptions,
+  type PublishOptions,
+  type Received,
+} from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { Peer, SendOptions } from './peer.ts'
 export { type NodeServer, type ServeOptions, serve } from './serve.ts'

@@ -512,6 +512,51 @@ describe('closing the hub', () => {
     await hub.close()
   })
 
+  test('over a time spreads the closes, says when to come back, and delivers to whoever is left', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const hub = createHub()
+    const readers = await Promise.all(Array.from({ length: 11 }, () => join(hub, { channels: ['a'] })))
+    const closing = hub.close({ drainMs: 1_000, retryMs: 3_000 })
+    const left: number[] = []
+    for (let at = 0; at <= 10; at += 1) {
+      left.push(hub.peers.size)
+      vi.advanceTimersByTime(100)
+      await Promise.resolve()
+      if (at === 4) await hub.publish('a', 'meanwhile')
+    }
+    await closing
+    expect(hub.peers.size).toBe(0)
+    // One after the other, with no gap of more than two steps of the timer.
+    for (const [at, size] of left.entries())
+      expect(Math.abs(size - (11 - at)), `after ${at * 100} ms`).toBeLessThanOrEqual(1)
+    const [first, last] = [readers[0], readers[10]]
+    expect(await first?.next()).toEqual({ type: 'retry', retryMs: 3_000 })
+    expect(await last?.message()).toMatchObject({ data: '"meanwhile"' })
+    expect(await last?.connection.closed).toEqual({ code: 1012, reason: 'the server goes away' })
+    await expect(hub.publish('a', 1)).rejects.toThrow('the hub is closed')
+  })
+
+  test('a second call ends a drain at once', async () => {
+    const hub = createHub()
+    const readers = await Promise.all(Array.from({ length: 5 }, () => join(hub)))
+    const closing = hub.close({ drainMs: 600_000 })
+    expect((await (await link(hub)).connection.closed).code).toBe(1012)
+    await hub.close()
+    await closing
+    for (const { connection } of readers) expect((await connection.closed).code).toBe(1012)
+  })
+
+  test.each([
+    ['a code that may not be sent', { code: 1006 }, 'close code must be'],
+    ['a drain without end', { drainMs: Number.POSITIVE_INFINITY }, '`drainMs` must be'],
+    ['a wait that is none', { retryMs: -1 }, '`retryMs` must be'],
+  ])('with %s is refused, and the hub lives on', async (_, options, message) => {
+    const hub = createHub()
+    await expect(hub.close(options)).rejects.toThrow(message)
+    await hub.publish('a', 1)
+    await hub.close()
+  })
+
   test('ends its heartbeats', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const hub = createHub({ heartbeatMs: 5_000 })

@@ -233,12 +233,19 @@ describe('a request that the hub refuses', () => {
     const hub = createTestHub()
     serve(hub, server, { path: '/live' })
     const port = await listen(server)
-    await hub.close()
-    expect(await ask(port, '/live')).toMatchObject({ status: 503, text: 'the server goes away\n' })
+    await hub.close({ retryMs: 2_500 })
+    expect(await ask(port, '/live')).toMatchObject({
+      status: 503,
+      text: 'the server goes away\n',
+      headers: { 'retry-after': '3' },
+    })
     expect(await raw(port, upgrade('/live'))).toMatch(/^HTTP\/1.1 503 /)
     expect(await raw(port, ours('/live'))).toMatch(/^HTTP\/1.1 101 /)
     const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, 'eitherway.v1')
+    const words: string[] = []
+    socket.on('message', (data) => words.push(String(data)))
     expect((await once(socket, 'close'))[0]).toBe(4103)
+    expect(words).toEqual(['\n~retry\n2500'])
   })
 })
 

@@ -59,7 +59,8 @@ export function createListener(
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
 
-function refuse(response: ServerResponse, { status, reason }: Refusal): void {
+function refuse(response: ServerResponse, { status, reason, retryAfterMs }: Refusal): void {
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000))
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${reason}\n`)
 }
 

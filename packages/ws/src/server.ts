@@ -91,7 +91,7 @@ export function createListener(
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = open(webSocket, socket, arrival, { maxMessageBytes }, before)
       if (refusal === undefined) accept(connection)
-      else connection.close(closeOfRefusal(refusal))
+      else turnAway(connection, refusal)
     })
   }
 }
@@ -112,10 +112,18 @@ function offersOurs({ headers }: IncomingMessage): boolean {
   return offered.split(',').some((name) => name.trim() === subprotocol)
 }
 
-function refuse(socket: Duplex, { status, reason }: Refusal): void {
+/** As `Retry-After` and a status do on HTTP. */
+function turnAway(connection: ServerConnection, refusal: Refusal): void {
+  const { retryAfterMs: retryMs } = refusal
+  if (retryMs !== undefined) connection.write(connection.encoder.encode({ type: 'retry', retryMs }))
+  connection.close(closeOfRefusal(refusal))
+}
+
+function refuse(socket: Duplex, { status, reason, retryAfterMs }: Refusal): void {
   const text = `${reason}\n`
+  const wait = retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(retryAfterMs / 1000)}\r\n`
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n${wait}` +
       `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${byteLength(text)}\r\n\r\n${text}`,
   )
 }

@@ -111,7 +111,7 @@ describe.skipIf(!present)('the page in Chromium', () => {
     ] as const) {
       await panel('left').getByRole('radio', { name: flag, exact: true }).check({ force: true })
       await until('left', 'direction', direction)
-      await until('left', 'note', new RegExp(`^On '${flag}' after .* caught up on \\d+ messages?\\.$`))
+      await until('left', 'note', new RegExp(`^On '${flag}' after .* without a break\\.$`))
       await until('left', 'state', 'open')
       expect(await page.locator('[data-cell="left.flag"]').first().textContent()).toBe(`'${flag}'`)
       expect(await panel('left').getByRole('textbox').isDisabled()).toBe(flag === 'sse')

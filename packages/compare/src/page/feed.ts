@@ -35,8 +35,8 @@ export interface Feed {
   readonly note: string
   /** What became of the latest chat message, for people. */
   readonly echo: string
-  /** Flips the flag of the running client: nothing is lost, nothing comes twice. */
-  switchTo(flag: Flag): void
+  /** Flips the flag of the running client: nothing is lost, nothing comes twice. Where the other does not come about, it stays. */
+  switchTo(flag: Flag): Promise<void>
   /** Has the server destroy this panel's socket. */
   cut(): Promise<void>
   say(text: string): Promise<void>
@@ -73,55 +73,46 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
   /** Since when there has been no link. */
   let awaySince: number | undefined
   /** The link that has just come back, and how many messages it has brought that were published before. */
-  let comeback: { did: string; openedAt: number; awayMs: number; missed: number } | undefined
+  let comeback: { openedAt: number; awayMs: number; missed: number } | undefined
   let flag = first
-  let client = open('')
+  const client: Client = connect(`/live?${query}`, { transport: flag, channels })
 
-  function open(lastEventId: string): Client {
-    const opened = connect(`/live?${query}`, { transport: flag, channels, lastEventId })
-    opened.on<Stamp & Vitals>('vitals', (reading) => {
-      vitals = reading
-      const skewedMs = receive(reading)
-      points.push({ at: reading.at, cpu: reading.cpu, skewedMs })
-      if (points.length % 100 === 0) points = points.filter(({ at }) => reading.at - at < 1.1 * plotMs)
-    })
-    opened.on<Stamp & Load>('load', (reading) => {
-      load = reading
-      receive(reading)
-    })
-    opened.on<{ number: number; text: string }>('chat', ({ number, text }) => {
-      if (number === said.number) settle(`“${text}” came back after ${(pageMs() - said.at).toFixed(1)} ms.`)
-    })
-    let hasBeenOpen = false
-    opened.onState((state, reason) => {
-      const now = pageMs()
-      if (state === 'waiting') {
-        awaySince ??= now
-        comeback = undefined
-        if (said.pending)
-          settle('The link went before the echo came, and an answer to one peer is not stored.')
-        note = `Lost: ${reason?.reason || `code ${reason?.code}`}. It will come back by itself.`
-      } else if (state === 'open') {
-        // A flip of the flag is a new client, whose first link is no reconnect.
-        if (hasBeenOpen) reconnects += 1
-        else note = 'Connected.'
-        if (awaySince !== undefined) {
-          const did = hasBeenOpen ? 'Back' : `On '${flag}'`
-          comeback = { did, openedAt: now, awayMs: now - awaySince, missed: 0 }
-        }
-        hasBeenOpen = true
-        awaySince = undefined
-      } else if (state === 'closed' && opened === client) {
-        note = `Closed for good: ${reason?.reason || `code ${reason?.code}`}.`
-      }
-    })
-    opened.onGap(({ reason }) => {
-      sequence.restart()
-      note = `${gapNotes[reason]}. The client is told of the gap, and the stream goes on.`
+  client.on<Stamp & Vitals>('vitals', (reading) => {
+    vitals = reading
+    const skewedMs = receive(reading)
+    points.push({ at: reading.at, cpu: reading.cpu, skewedMs })
+    if (points.length % 100 === 0) points = points.filter(({ at }) => reading.at - at < 1.1 * plotMs)
+  })
+  client.on<Stamp & Load>('load', (reading) => {
+    load = reading
+    receive(reading)
+  })
+  client.on<{ number: number; text: string }>('chat', ({ number, text }) => {
+    if (number === said.number) settle(`“${text}” came back after ${(pageMs() - said.at).toFixed(1)} ms.`)
+  })
+  let hasBeenOpen = false
+  client.onState((state, reason) => {
+    const now = pageMs()
+    if (state === 'waiting') {
+      awaySince ??= now
       comeback = undefined
-    })
-    return opened
-  }
+      if (said.pending) settle('The link went before the echo came, and an answer to one peer is not stored.')
+      note = `Lost: ${reason?.reason || `code ${reason?.code}`}. It will come back by itself.`
+    } else if (state === 'open') {
+      if (hasBeenOpen) reconnects += 1
+      else note = 'Connected.'
+      if (awaySince !== undefined) comeback = { openedAt: now, awayMs: now - awaySince, missed: 0 }
+      hasBeenOpen = true
+      awaySince = undefined
+    } else if (state === 'closed') {
+      note = `Closed for good: ${reason?.reason || `code ${reason?.code}`}.`
+    }
+  })
+  client.onGap(({ reason }) => {
+    sequence.restart()
+    note = `${gapNotes[reason]}. The client is told of the gap, and the stream goes on.`
+    comeback = undefined
+  })
 
   function settle(outcome: string): void {
     said = { ...said, pending: false }
@@ -138,8 +129,8 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
       if (at - offset < comeback.openedAt) {
         comeback.missed += 1
       } else {
-        const { did, awayMs, missed } = comeback
-        note = `${did} after ${(awayMs / 1000).toFixed(2)} s, and caught up on ${missed} ${missed === 1 ? 'message' : 'messages'}.`
+        const { awayMs, missed } = comeback
+        note = `Back after ${(awayMs / 1000).toFixed(2)} s, and caught up on ${missed} ${missed === 1 ? 'message' : 'messages'}.`
         comeback = undefined
       }
     }
@@ -174,15 +165,19 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
     get echo() {
       return echo
     },
-    switchTo(next) {
+    async switchTo(next) {
       if (next === flag) return
-      const { lastEventId } = client
-      const old = client
+      const since = pageMs()
+      note = `Changing over to '${next}' …`
+      try {
+        await client.switchTo(next)
+      } catch (error) {
+        note = `Still on '${flag}': ${(error as Error).message}.`
+        return
+      }
       flag = next
-      awaySince = pageMs()
       echo = ''
-      client = open(lastEventId)
-      void old.close()
+      note = `On '${next}' after ${((pageMs() - since) / 1000).toFixed(2)} s, without a break.`
     },
     async cut() {
       try {

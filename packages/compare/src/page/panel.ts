@@ -45,10 +45,15 @@ export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: 
     ticks: (low, high) => decades(low, high),
   })
 
-  for (const radio of root.querySelectorAll<HTMLInputElement>('input[type=radio]')) {
+  const radios = root.querySelectorAll<HTMLInputElement>('input[type=radio]')
+  for (const radio of radios) {
     radio.name = `flag-${name}`
     radio.checked = radio.value === feed.flag
-    radio.addEventListener('change', () => feed.switchTo(radio.value as Flag))
+    radio.addEventListener('change', async () => {
+      await feed.switchTo(radio.value as Flag)
+      // It may have stayed as it was.
+      for (const one of radios) one.checked = one.value === feed.flag
+    })
   }
   cut.addEventListener('click', () => void feed.cut())
   form.addEventListener('submit', (event) => {

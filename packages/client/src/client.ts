@@ -1,13 +1,5 @@
-import type { Close, Direction, Gap, State } from '@eitherway/core'
+import type { Close, Direction, Gap, Received, State } from '@eitherway/core'
 import type { DirectionOf, TransportOption } from './transports.ts'
-
-/** A message as the application has it, its data decoded. */
-export interface Received<T = unknown> {
-  /** Its position, or `''`. */
-  readonly id: string
-  readonly event: string
-  readonly data: T
-}
 
 /** Hears the messages of one event: the data, and the whole message. */
 export type Handler<T = unknown> = (data: T, message: Received<T>) => void
@@ -31,7 +23,7 @@ export interface Listener extends AsyncIterable<Received>, AsyncDisposable {
    * @returns its undo.
    */
   on<T = unknown>(event: string, handler: Handler<T>): () => void
-  /** Hears each change of `state`, and the reason why the last link was lost. @returns its undo. */
+  /** Hears each change of `state`; `reason` says why the last link was lost, until there is one again. @returns its undo. */
   onState(handler: (state: State, reason: Close | undefined) => void): () => void
   /** Hears that messages are lost to this client: it should read its state anew. @returns its undo. */
   onGap(handler: (gap: Gap) => void): () => void
@@ -40,14 +32,16 @@ export interface Listener extends AsyncIterable<Received>, AsyncDisposable {
    * that nothing is lost and nothing comes twice; calls of one turn share one link.
    *
    * @returns a promise that fulfils when they are followed.
-   * @throws (by rejection) TypeError for a name that is none; ConnectError when the client is closed.
+   * @throws (by rejection) TypeError for a name that is none; ConnectError when the server refuses or the link does not come
+   * about, in which case the client stays as it was, or when the client is closed.
    */
   subscribe(...channels: string[]): Promise<void>
   /** Follows these channels no longer: as `subscribe`, the other way. */
   unsubscribe(...channels: string[]): Promise<void>
   /**
    * Changes the transport of this client. A second link is made over the new one; once it has brought a frame it takes over,
-   * so that handlers and iterations notice nothing. Where it does not come about, the client stays as it was.
+   * so that handlers and iterations notice nothing. Where it does not come about, the client stays as it was. A client that
+   * has no link at the time takes the new transport for its next one.
    *
    * @returns this client, with the type of its new direction: `send` is there or not, as the transport has it.
    * @throws (by rejection) TypeError for what is no transport; ConnectError when the new link does not come about within

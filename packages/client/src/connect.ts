@@ -25,6 +25,7 @@ import { createDeadline } from './deadline.ts'
 import { createInbox } from './inbox.ts'
 import { createLinks, type LinkRequest } from './links.ts'
 import { createOutbox } from './outbox.ts'
+import { createOverlap } from './overlap.ts'
 import { type DirectionOf, type NamedTransport, type TransportOption, transportOf } from './transports.ts'
 import { onWake } from './wake.ts'
 
@@ -84,7 +85,9 @@ export function connect<const T extends TransportOption>(
 function createClient(given: string | URL, options: ClientOptions): Listener {
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
-  const { lastEventId = '', maxQueuedBytes = 1024 * 1024, onError = report } = options
+  const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
+  checkBytes('maxQueuedBytes', maxQueuedBytes)
+  if (options.maxMessageBytes !== undefined) checkBytes('maxMessageBytes', options.maxMessageBytes)
   const format = formatOf(options.format)
   const channels = new Set(checkChannels(options.channels ?? []))
   const limits: Limits =
@@ -99,6 +102,14 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   const first = begin(lastEventId, settings)
   let life = first.next
+  /** An `onError` that fails itself must not end the client. */
+  function onError(error: unknown): void {
+    try {
+      ;(options.onError ?? report)(error)
+    } catch (failure) {
+      report(failure)
+    }
+  }
   const inbox = createInbox({ format, maxQueuedBytes, onError })
   const outbox = createOutbox(maxQueuedBytes)
   const onState = new Set<(state: State, reason: Close | undefined) => void>()
@@ -115,10 +126,14 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       attach(connection, request)
     },
     handed(connection, request) {
+      overlap.handed()
       feed({ type: 'handed', at: request.lastEventId })
       attach(connection, request)
     },
-    frame: (frame) => feed({ type: 'frame', frame }),
+    frame(frame) {
+      hasBrought = true
+      feed({ type: 'frame', frame: overlap.pass(frame) })
+    },
     lost(loss) {
       outbox.detach()
       feed({ type: 'lost', random: Math.random(), ...loss })
@@ -128,8 +143,12 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   /** What the current link was asked for. */
   let asked: LinkRequest | undefined
+  /** Whether the current link has brought a frame: before that there is no position to take over at. */
+  let hasBrought = false
+  const overlap = createOverlap()
   function attach(connection: Connection, request: LinkRequest): void {
     asked = request
+    hasBrought = false
     outbox.detach()
     if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
   }
@@ -165,6 +184,9 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       case 'deadline':
         deadline.set(effect.ms)
         break
+      case 'hasten':
+        deadline.hasten(effect.ms)
+        break
       case 'deliver':
         inbox.deliver(effect.message)
         break
@@ -183,20 +205,21 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   /** Lets a link with today's channels take over without a break; where there is none to go on meanwhile, the next one has them. */
   async function reopen(over: NamedTransport): Promise<void> {
-    if (life.state !== 'open') {
-      transport = over
-      feed({ type: 'restart', close: { code: closeCode.normal, reason: 'asked anew' } })
-      await opened()
+    if (life.state === 'open' && hasBrought) {
+      overlap.begin()
+      try {
+        await links.replace(request(over), settings.connectMs || maxTimerMs)
+        transport = over
+      } finally {
+        // Changes nothing once the new link has taken over.
+        overlap.kept()
+      }
       return
     }
-    feed({ type: 'handover' })
-    try {
-      await links.replace(request(over), settings.connectMs || maxTimerMs)
-      transport = over
-    } finally {
-      // Changes nothing once the new link has taken over.
-      feed({ type: 'kept' })
-    }
+    transport = over
+    if (life.state === 'waiting') wake()
+    else feed({ type: 'restart', close: { code: closeCode.normal, reason: 'asked anew' } })
+    await opened()
   }
 
   /** Fulfils when there is a link. */
@@ -224,15 +247,14 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     return result
   }
   async function follow(): Promise<void> {
-    if (life.state === 'waiting') return opened()
-    if (life.state === 'open' && asked?.channels.join('\n') === [...channels].join('\n')) return
+    if (life.state === 'open' && sameNames(asked?.channels ?? [], channels)) return
     try {
       await reopen(transport)
     } catch (error) {
-      if (life.state === 'closed') throw error
-      // No second link came about beside the first, so the first has to give way.
-      feed({ type: 'restart', close: { code: closeCode.normal, reason: 'other channels' } })
-      await opened()
+      // Refused, say. The link goes on with what it was asked for.
+      channels.clear()
+      for (const name of asked?.channels ?? []) channels.add(name)
+      throw error
     }
   }
 
@@ -288,12 +310,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       await enqueue(() => reopen(next))
       setDirection(next.direction)
       if (next.direction === 'one-way') {
-        outbox.refuse(
-          new ConnectError(
-            `the client was switched to ${next.name}, which is one-way; the message was not sent`,
-            { retryable: false },
-          ),
-        )
+        outbox.refuse(oneWayError(next.name))
       }
       return client as Client<DirectionOf<T>>
     },
@@ -309,7 +326,10 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   }
 
   const send: TwoWayClient['send'] = async (event, data, { signal } = {}) => {
-    await outbox.send(createMessage(event, format.encode(data)), signal)
+    const message = createMessage(event, format.encode(data))
+    // Whoever kept the function from before a change of transport.
+    if (transport.direction === 'one-way') throw oneWayError(transport.name)
+    await outbox.send(message, signal)
   }
   function setDirection(direction: Direction): void {
     Object.assign(client, { direction, send })
@@ -339,6 +359,11 @@ function urlOf(given: string | URL): URL {
   return url
 }
 
+function checkBytes(name: string, bytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes > 0) return
+  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${String(bytes)}`)
+}
+
 function checkMs(name: string, ms: number): number {
   if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
   throw new TypeError(
@@ -352,8 +377,21 @@ function add<T>(set: Set<T>, item: T): () => void {
 }
 
 function checkChannels(names: readonly string[]): readonly string[] {
+  // Text is a list of characters, each of them a fine name.
+  if (!Array.isArray(names))
+    throw new TypeError(`\`channels\` must be a list of names, got ${show(String(names))}`)
   for (const name of names) checkName('channel', name)
   return names
+}
+
+function sameNames(one: readonly string[], other: ReadonlySet<string>): boolean {
+  return one.length === other.size && one.every((name) => other.has(name))
+}
+
+function oneWayError(name: string): ConnectError {
+  return new ConnectError(`the client is on ${name}, which is one-way; the message was not sent`, {
+    retryable: false,
+  })
 }
 
 function closedError(close: Close | undefined): ConnectError {

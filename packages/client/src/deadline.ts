@@ -2,6 +2,8 @@
 export interface Deadline {
   /** Moves it to so many milliseconds from now; 0 takes it away. */
   set(ms: number): void
+  /** Moves it to so many milliseconds from now, if it is set and further away. */
+  hasten(ms: number): void
   /** Runs now if it has passed while timers stood still, as they do in a page that sleeps. */
   check(): void
 }
@@ -34,7 +36,7 @@ export function createDeadline(run: () => void): Deadline {
     else run()
   }
 
-  return {
+  const deadline: Deadline = {
     set(ms) {
       due = performance.now() + ms
       dueByDate = Date.now() + ms
@@ -43,10 +45,14 @@ export function createDeadline(run: () => void): Deadline {
       timer = undefined
       if (ms !== 0) arm()
     },
+    hasten(ms) {
+      if (timer !== undefined && left() > ms) deadline.set(ms)
+    },
     check() {
       if (timer === undefined || left() > 1) return
       clearTimeout(timer)
       look()
     },
   }
+  return deadline
 }

@@ -1,5 +1,13 @@
-import { byteLength, createQueue, type Format, type Message, type Queue, show } from '@eitherway/core'
-import type { Handler, Received } from './client.ts'
+import {
+  costOf,
+  createQueue,
+  type Format,
+  type Message,
+  type Queue,
+  type Received,
+  show,
+} from '@eitherway/core'
+import type { Handler } from './client.ts'
 
 /** Settings of {@link createInbox}. */
 export interface InboxOptions {
@@ -12,7 +20,7 @@ export interface InboxOptions {
 /** Who hears what arrives: the handlers of its event, and every iteration. */
 export interface Inbox {
   on(event: string, handler: Handler): () => void
-  iterate(): AsyncGenerator<Received, void, undefined>
+  iterate(): AsyncIterator<Received>
   deliver(message: Message): void
   /** Nothing will be heard any more: iterations end, handlers are still. */
   end(): void
@@ -44,10 +52,10 @@ export function createInbox({ format, maxQueuedBytes, onError }: InboxOptions): 
       }
     },
     iterate() {
-      const iteration = createQueue<Received>()
+      const iteration = createQueue<Received>(() => iterations.delete(iteration))
       if (ended) iteration.end()
       else iterations.add(iteration)
-      return leaving(iteration, () => iterations.delete(iteration))
+      return iteration[Symbol.asyncIterator]()
     },
     deliver(message) {
       const readers = handlers.get(message.event)
@@ -55,7 +63,7 @@ export function createInbox({ format, maxQueuedBytes, onError }: InboxOptions): 
       const received = decode(message)
       if (received === undefined) return
       for (const iteration of iterations) {
-        if (iteration.push(received, byteLength(message.data)) <= maxQueuedBytes) continue
+        if (iteration.push(received, costOf(message)) <= maxQueuedBytes) continue
         iterations.delete(iteration)
         iteration.end(
           new Error(
@@ -77,14 +85,5 @@ export function createInbox({ format, maxQueuedBytes, onError }: InboxOptions): 
       ended = true
       for (const iteration of iterations) iteration.end()
     },
-  }
-}
-
-/** An iteration that says when it is left. */
-async function* leaving<T>(items: AsyncIterable<T>, onLeave: () => void): AsyncGenerator<T, void, undefined> {
-  try {
-    yield* items
-  } finally {
-    onLeave()
   }
 }

@@ -3,8 +3,8 @@
  *
  * @packageDocumentation
  */
-export type { Close, Direction, Format, FormatOption, Gap, State, Transport } from '@eitherway/core'
+export type { Close, Direction, Format, FormatOption, Gap, Received, State, Transport } from '@eitherway/core'
 export { ConnectError, ProtocolError } from '@eitherway/core'
-export type { Client, Handler, Listener, OneWayClient, Received, TwoWayClient } from './client.ts'
+export type { Client, Handler, Listener, OneWayClient, TwoWayClient } from './client.ts'
 export { type ClientOptions, connect } from './connect.ts'
 export type { DirectionOf, TransportNames, TransportOption } from './transports.ts'

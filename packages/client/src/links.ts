@@ -5,8 +5,9 @@ import {
   clampRetryMs,
   closeCode,
   type Frame,
-  fitReason,
   type Limits,
+  mayReturn,
+  type Transport,
 } from '@eitherway/core'
 import type { NamedTransport } from './transports.ts'
 
@@ -60,7 +61,7 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
 
   async function dial(link: Link, { transport, channels, lastEventId }: LinkRequest): Promise<Connection> {
     const { signal } = link.abort
-    const { connect } = await transport.load()
+    const { connect } = await load(transport)
     const connection = await connect(url, { lastEventId, channels, signal, limits })
     link.connection = connection
     return connection
@@ -126,17 +127,7 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
       try {
         const connection = await dial(link, request)
         const frames = connection[Symbol.asyncIterator]()
-        const { done, value } = await frames.next()
-        if (done) {
-          const { code, reason } = await connection.closed
-          throw new ConnectError(
-            `the link ended before it brought anything (${code}${reason && ` ${reason}`})`,
-            {
-              retryable: true,
-              closeCode: code,
-            },
-          )
-        }
+        const first = await firstFrames(connection, frames)
         if (link !== candidate)
           throw new ConnectError('another link was asked for meanwhile', { retryable: true })
         const before = current
@@ -144,7 +135,7 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
         current = link
         end(before)
         events.handed(connection, request)
-        events.frame(value)
+        for (const frame of first) if (link === current) events.frame(frame)
         void pump(link, connection, frames)
       } catch (error) {
         end(link)
@@ -163,9 +154,38 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
   }
 }
 
+/** A module that does not load is a fault of the network as well: a page may have been offline for a moment. */
+async function load(transport: NamedTransport): Promise<Transport> {
+  try {
+    return await transport.load()
+  } catch (cause) {
+    throw new ConnectError(`the transport ${transport.name} could not be loaded: ${String(cause)}`, {
+      retryable: true,
+      cause,
+    })
+  }
+}
+
+/** The frames up to the first that proves the link: whoever is turned away may hear when to come back before the end. */
+async function firstFrames(connection: Connection, frames: AsyncIterator<Frame>): Promise<readonly Frame[]> {
+  const first: Frame[] = []
+  for (;;) {
+    const { done, value } = await frames.next()
+    if (done) {
+      const { code, reason } = await connection.closed
+      throw new ConnectError(`the link ended before it brought anything (${code}${reason && ` ${reason}`})`, {
+        retryable: mayReturn(code),
+        closeCode: code,
+      })
+    }
+    first.push(value)
+    if (value.type !== 'retry') return first
+  }
+}
+
 /** Why no link came about, as the lifecycle has it. */
 function lossOf(error: unknown): Loss {
-  const reason = fitReason(error instanceof Error ? error.message : String(error))
+  const reason = error instanceof Error ? error.message : String(error)
   if (error instanceof ConnectError) {
     const { closeCode: code, retryAfterMs } = error
     return {

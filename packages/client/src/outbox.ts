@@ -1,4 +1,4 @@
-import { byteLength, type Close, ConnectError, type Message, type TwoWayConnection } from '@eitherway/core'
+import { type Close, ConnectError, costOf, type Message, type TwoWayConnection } from '@eitherway/core'
 
 /** What waits to be sent, in order, over as many links as it takes. */
 export interface Outbox {
@@ -16,6 +16,8 @@ export interface Outbox {
 interface Entry {
   readonly message: Message
   readonly bytes: number
+  /** Whether a link has it: it may arrive, so nobody can say any more that it was not sent. */
+  handed: boolean
   resolve(): void
   reject(error: unknown): void
 }
@@ -44,9 +46,11 @@ export function createOutbox(maxBytes: number): Outbox {
       const current = connection
       if (entry === undefined || current === undefined) break
       try {
+        entry.handed = true
         await current.send(entry.message)
         if (remove(entry)) entry.resolve()
       } catch (error) {
+        entry.handed = false
         // The link had ended before it took the message, so the next one may.
         if (error instanceof ConnectError) {
           if (connection === current) connection = undefined
@@ -59,7 +63,11 @@ export function createOutbox(maxBytes: number): Outbox {
   }
 
   function refuse(error: ConnectError): void {
-    for (const entry of [...entries]) if (remove(entry)) entry.reject(error)
+    for (const entry of [...entries]) {
+      if (!remove(entry)) continue
+      if (entry.handed) entry.resolve()
+      else entry.reject(error)
+    }
   }
 
   return {
@@ -68,7 +76,7 @@ export function createOutbox(maxBytes: number): Outbox {
       return new Promise<void>((resolve, reject) => {
         signal?.throwIfAborted()
         if (ended !== undefined) throw closedError(ended)
-        const size = byteLength(message.data)
+        const size = costOf(message)
         if (entries.length > 0 && bytes + size > maxBytes) {
           throw new ConnectError(
             `${bytes} bytes wait to be sent already; await each \`send\`, or raise \`maxQueuedBytes\``,
@@ -78,12 +86,13 @@ export function createOutbox(maxBytes: number): Outbox {
           )
         }
         const onAbort = () => {
-          if (remove(entry)) entry.reject(signal?.reason)
+          if (!entry.handed && remove(entry)) entry.reject(signal?.reason)
         }
         const release = () => signal?.removeEventListener('abort', onAbort)
         const entry: Entry = {
           message,
           bytes: size,
+          handed: false,
           resolve() {
             release()
             resolve()

@@ -243,7 +243,7 @@ describe('coming back', () => {
       ['open', undefined],
       ['waiting', 1012],
       ['connecting', 1012],
-      ['open', 1012],
+      ['open', undefined],
       ['closed', 1000],
     ])
   })
@@ -376,6 +376,142 @@ describe('coming back', () => {
   })
 })
 
+describe('a second link', () => {
+  const hello = (server: Awaited<ReturnType<ReturnType<typeof createBench>['accepted']>>, id: string) =>
+    server.write(server.encoder.encode({ type: 'hello', id, heartbeatMs: 0 }))
+
+  test('takes over once it has brought a frame; what both bring is heard once', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a'] })
+    const heard: unknown[] = []
+    client.on('a', (data) => heard.push(data))
+    const { called, call } = nextCall()
+    client.on('end', call)
+    const first = await accepted()
+    hello(first, 'e-0')
+    write(first, 'a', 1, 'e-1')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-1'))
+    const subscribing = client.subscribe('b')
+    const second = await accepted()
+    expect([second.lastEventId, second.url.searchParams.getAll('channel')]).toEqual(['e-1', ['a', 'b']])
+    write(first, 'a', 2, 'e-2')
+    write(first, 'a', 3, 'e-3')
+    await vi.waitFor(() => expect(heard).toEqual([1, 2, 3]))
+    hello(second, 'e-1')
+    await subscribing
+    expect((await first.closed).code).toBe(1000)
+    write(second, 'a', 2, 'e-2')
+    expect(client.state).toBe('open')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-2'))
+    write(second, 'a', 3, 'e-3')
+    write(second, 'a', 4, 'e-4')
+    write(second, 'end', 0)
+    await called
+    expect(heard).toEqual([1, 2, 3, 4])
+    await client.close()
+  })
+
+  test('that is cut while it catches up is followed by one from the same place', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a'] })
+    const heard: unknown[] = []
+    client.on('a', (data) => heard.push(data))
+    const first = await accepted()
+    hello(first, 'e-0')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-0'))
+    const subscribing = client.subscribe('b')
+    const second = await accepted()
+    for (const at of [1, 2, 3]) write(first, 'a', at, `e-${at}`)
+    await vi.waitFor(() => expect(heard).toEqual([1, 2, 3]))
+    hello(second, 'e-0')
+    await subscribing
+    write(second, 'a', 1, 'e-1')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-1'))
+    second.close({ code: 1012, reason: '' })
+    await stateOf(client, 'waiting')
+    vi.advanceTimersByTime(1_000)
+    const third = await accepted()
+    expect(third.lastEventId).toBe('e-1')
+    for (const at of [2, 3, 4]) write(third, 'a', at, `e-${at}`)
+    await vi.waitFor(() => expect(heard).toEqual([1, 2, 3, 4]))
+    await client.close()
+  })
+
+  test('that is refused leaves the client as it was', async () => {
+    const { transport, accepted } = createBench('one-way')
+    let refuse = false
+    const gate: typeof transport = {
+      ...transport,
+      connect(to, options) {
+        if (refuse) throw new ConnectError('not for you', { retryable: false, closeCode: 4503 })
+        return transport.connect(to, options)
+      },
+    }
+    const client = connect(url, { transport: gate, channels: ['a'] })
+    hello(await accepted(), 'e-0')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-0'))
+    refuse = true
+    await expect(client.subscribe('secret')).rejects.toThrow('not for you')
+    expect([client.state, client.channels]).toEqual(['open', ['a']])
+    refuse = false
+    const turnedAway = client.subscribe('b')
+    const second = await accepted()
+    second.write(second.encoder.encode({ type: 'retry', retryMs: 1_000 }))
+    second.close({ code: 4503, reason: 'nor you' })
+    await expect(turnedAway).rejects.toThrow('the link ended before it brought anything (4503 nor you)')
+    expect([client.state, client.channels]).toEqual(['open', ['a']])
+    await client.close()
+  })
+
+  test('before the first has brought a frame takes its place, so that no hole opens between them', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a'] })
+    const first = await accepted()
+    await stateOf(client, 'open')
+    const subscribing = client.subscribe('b')
+    const second = await accepted()
+    expect((await first.closed).code).toBe(1000)
+    await subscribing
+    hello(second, 'e-5')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-5'))
+    await client.close()
+  })
+
+  test('goes with a client that closes for good meanwhile', async () => {
+    for (const how of ['application', 'server'] as const) {
+      const { transport, accepted } = createBench('one-way')
+      const client = connect(url, { transport, channels: ['a'] })
+      const first = await accepted()
+      hello(first, 'e-0')
+      await vi.waitFor(() => expect(client.lastEventId).toBe('e-0'))
+      const subscribing = client.subscribe('b')
+      const second = await accepted()
+      const outcome = expect(subscribing, how).rejects.toThrow(ConnectError)
+      if (how === 'application') void client.close()
+      else first.close({ code: 4503, reason: 'out' })
+      await outcome
+      expect((await second.closed).code, how).toBe(1000)
+      expect(client.state, how).toBe('closed')
+      expect(vi.getTimerCount(), how).toBe(0)
+    }
+  })
+
+  test('that never brings a frame is given up', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a'], connectMs: 3_000 })
+    hello(await accepted(), 'e-0')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-0'))
+    const switching = client.switchTo({ ...transport, name: 'mute' })
+    const second = await accepted()
+    const outcome = expect(switching).rejects.toThrow(ConnectError)
+    vi.advanceTimersByTime(3_000)
+    await outcome
+    await second.closed
+    expect([client.state, client.transport]).toEqual(['open', 'linked'])
+    await client.close()
+  })
+})
+
 describe('ending', () => {
   test('`close` fulfils with the reason, `closed` never rejects, and both may be asked again', async () => {
     const { transport, accepted } = createBench('one-way')
@@ -489,14 +625,15 @@ describe('sending', () => {
 
   test('what waits is bounded', async () => {
     const client = connect(url, { transport: createBench('two-way').transport, maxQueuedBytes: 1_000 })
-    const sends = Array.from({ length: 9 }, () => client.send('a', 'x'.repeat(98)))
-    const outcomes = Promise.allSettled([...sends, client.send('a', 'x'.repeat(198))])
+    // 100 bytes of data, and 65 for the event and the place in line.
+    const sends = Array.from({ length: 6 }, () => client.send('a', 'x'.repeat(98)))
+    const outcomes = Promise.allSettled([...sends, client.send('a', 'x'.repeat(98))])
     await client.close()
     const errors = (await outcomes).map((outcome) =>
       outcome.status === 'rejected' ? outcome.reason.message : '',
     )
     expect(errors.at(-1)).toBe(
-      '900 bytes wait to be sent already; await each `send`, or raise `maxQueuedBytes`',
+      '990 bytes wait to be sent already; await each `send`, or raise `maxQueuedBytes`',
     )
     expect(errors.at(0)).toBe('the client is closed (1000); the message was not sent')
   })

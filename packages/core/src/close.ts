@@ -7,7 +7,7 @@ import { byteLength, kind, show } from './message.ts'
  */
 export interface Close {
   readonly code: number
-  /** For people and logs; at most 123 bytes of UTF-8, the room that a WebSocket close frame has. */
+  /** For people and logs. What crosses the wire is at most 123 bytes of UTF-8, the room that a WebSocket close frame has. */
   readonly reason: string
 }
 

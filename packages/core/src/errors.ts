@@ -23,7 +23,7 @@ export interface ConnectErrorOptions {
   /** The HTTP status, where there was an answer and the platform shows it. */
   readonly status?: number
   /** How long the server asks to wait before the next try, in milliseconds: its `Retry-After`. */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
   readonly cause?: unknown
 }
 

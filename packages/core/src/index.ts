@@ -16,6 +16,7 @@ export {
   fitReason,
   mayReturn,
 } from './close.ts'
+export { createEnding, type Ending } from './ending.ts'
 export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'
 export { type Format, type FormatOption, formatOf, json, text } from './format.ts'
 export {
@@ -46,16 +47,18 @@ export {
   byteLength,
   checkId,
   checkName,
+  costOf,
   createMessage,
   defaultEvent,
   kind,
   type Message,
   maxIdBytes,
   maxNameBytes,
+  type Received,
   show,
 } from './message.ts'
 export { createQueue, type Queue } from './queue.ts'
-export { remoteOf, requestHeaders, requestUrl } from './request.ts'
+export { remoteOf, requestHeaders, requestUrl, retryAfterMs } from './request.ts'
 export type {
   Accept,
   Accepted,

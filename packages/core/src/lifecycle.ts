@@ -33,11 +33,7 @@ export interface Lifecycle {
   readonly waitMs: number
   /** The silence that this link may keep; 0 for any. */
   readonly silenceMs: number
-  /** Ids that were delivered since a handover began; `undefined` when none is under way. */
-  readonly recorded: ReadonlySet<string> | undefined
-  /** Ids that were delivered over a former link, and that this one may bring again. */
-  readonly overlap: ReadonlySet<string>
-  /** Why it is closed, or why the last link was lost. */
+  /** Why it is closed, or why the last link was lost; `undefined` while there is one. */
   readonly close: Close | undefined
 }
 
@@ -56,12 +52,8 @@ export type Input =
   | { readonly type: 'deadline'; readonly random: number }
   /** Something says that trying now is worth it: the network is back, the page is seen again. */
   | { readonly type: 'wake'; readonly random: number }
-  /** A second link is being made, at today's position, to take over from the current one. */
-  | { readonly type: 'handover' }
-  /** It has taken over; `at` is the position that it was asked from. */
+  /** A second link has taken over; `at` is the position that it was asked from. */
   | { readonly type: 'handed'; readonly at: string }
-  /** It came to nothing. */
-  | { readonly type: 'kept' }
   /** The current link, or the wait for one, is to give way to a new one now. */
   | { readonly type: 'restart'; readonly close: Close }
   /** The application is done. */
@@ -75,6 +67,8 @@ export type Effect =
   | { readonly type: 'disconnect'; readonly close: Close }
   /** Set the one deadline, in place of the last; 0 for none. */
   | { readonly type: 'deadline'; readonly ms: number }
+  /** Bring the deadline nearer, if it is further than this. */
+  | { readonly type: 'hasten'; readonly ms: number }
   | { readonly type: 'deliver'; readonly message: Message }
   | { readonly type: 'gap'; readonly gap: Gap }
 
@@ -85,7 +79,6 @@ export interface Step {
 }
 
 const graceMs = 10_000
-const none: ReadonlySet<string> = new Set()
 
 /** The first step of a life. */
 export function begin(lastEventId: string, options: LifecycleOptions): Step {
@@ -96,8 +89,6 @@ export function begin(lastEventId: string, options: LifecycleOptions): Step {
     retryMs: minRetryMs,
     waitMs: minRetryMs,
     silenceMs: 0,
-    recorded: undefined,
-    overlap: none,
     close: undefined,
   }
   return { next, effects: [{ type: 'connect' }, { type: 'deadline', ms: options.connectMs }] }
@@ -109,7 +100,10 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
   switch (input.type) {
     case 'opened': {
       const silenceMs = options.silenceMs ?? 0
-      return { next: { ...life, state: 'open', silenceMs }, effects: [{ type: 'deadline', ms: silenceMs }] }
+      return {
+        next: { ...life, state: 'open', silenceMs, close: undefined },
+        effects: [{ type: 'deadline', ms: silenceMs }],
+      }
     }
     case 'frame':
       return onFrame(life, input.frame, options)
@@ -119,23 +113,18 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
       return onDeadline(life, input.random, options)
     case 'wake':
       if (life.state !== 'waiting') return { next: life, effects: [] }
-      // As after a first loss; never sooner than the server asked for.
+      // As long as after a first loss, and so never sooner than the server asked for.
       return {
         next: { ...life, attempt: 1 },
-        effects: [{ type: 'deadline', ms: waitFor({ ...life, attempt: 0 }, input.random, options) }],
+        effects: [{ type: 'hasten', ms: waitFor({ ...life, attempt: 0 }, input.random, options) }],
       }
-    case 'handover':
-      return { next: { ...life, recorded: none }, effects: [] }
     case 'handed': {
       const silenceMs = options.silenceMs ?? 0
-      const overlap = union(life.overlap, life.recorded)
       return {
-        next: { ...life, state: 'open', lastEventId: input.at, silenceMs, recorded: undefined, overlap },
+        next: { ...life, state: 'open', lastEventId: input.at, silenceMs, close: undefined },
         effects: [{ type: 'deadline', ms: silenceMs }],
       }
     }
-    case 'kept':
-      return { next: { ...life, recorded: undefined }, effects: [] }
     case 'restart':
       return {
         next: { ...life, state: 'connecting' },
@@ -159,8 +148,11 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
 function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step {
   const alive: Effect = { type: 'deadline', ms: life.silenceMs }
   switch (frame.type) {
-    case 'message':
-      return onMessage(life, frame.message, alive)
+    case 'message': {
+      const { message } = frame
+      const lastEventId = message.id === '' ? life.lastEventId : message.id
+      return { next: { ...life, lastEventId, attempt: 0 }, effects: [alive, { type: 'deliver', message }] }
+    }
     case 'heartbeat':
       return { next: life.attempt === 0 ? life : { ...life, attempt: 0 }, effects: [alive] }
     case 'position':
@@ -181,32 +173,6 @@ function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step
       // A connection keeps this frame to itself: it ends, and `closed` says why.
       return { next: life, effects: [] }
   }
-}
-
-function onMessage(life: Lifecycle, message: Message, alive: Effect): Step {
-  const { id } = message
-  if (id === '') return { next: { ...life, attempt: 0 }, effects: [alive, { type: 'deliver', message }] }
-  // Delivered already, over the link before. The position still follows, or a cut here would go back to where that was.
-  const isKnown = life.overlap.has(id)
-  const next: Lifecycle = {
-    ...life,
-    attempt: 0,
-    lastEventId: id,
-    overlap: isKnown ? without(life.overlap, id) : life.overlap,
-    // What is passed over counts as well: a link that takes over now was asked from before it.
-    recorded: life.recorded && union(life.recorded, new Set([id])),
-  }
-  return { next, effects: isKnown ? [alive] : [alive, { type: 'deliver', message }] }
-}
-
-function without(set: ReadonlySet<string>, item: string): ReadonlySet<string> {
-  const rest = new Set(set)
-  rest.delete(item)
-  return rest
-}
-
-function union(one: ReadonlySet<string>, other: ReadonlySet<string> = none): ReadonlySet<string> {
-  return other.size === 0 ? one : new Set([...one, ...other])
 }
 
 function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions): Step {
@@ -230,7 +196,14 @@ function lose(
   effects: readonly Effect[],
 ): Step {
   if (!options.reconnect || !mayReturn(close.code)) {
-    return { next: { ...life, state: 'closed', close }, effects: [...effects, { type: 'deadline', ms: 0 }] }
+    return {
+      next: { ...life, state: 'closed', close },
+      // Also where the link is gone: a second one may be on its way to take over.
+      effects: [
+        { type: 'deadline', ms: 0 },
+        { type: 'disconnect', close: { code: closeCode.normal, reason: '' } },
+      ],
+    }
   }
   const waitMs = clampRetryMs(Math.max(life.retryMs, retryAfterMs))
   const ms = waitFor({ ...life, waitMs }, random, options)

@@ -1,8 +1,9 @@
 import { addressOf } from './address.ts'
 import { type Close, checkClose, closeCode } from './close.ts'
+import { createEnding } from './ending.ts'
 import { ConnectError, ProtocolError } from './errors.ts'
 import { type Codec, checkSize, defaultMaxMessageBytes, type Frame, fromTriple, toTriple } from './frame.ts'
-import { byteLength, type Message } from './message.ts'
+import { byteLength, costOf, type Message } from './message.ts'
 import { createQueue } from './queue.ts'
 import type {
   Accept,
@@ -47,20 +48,12 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
   const up = createQueue<Message>()
   const decoder = codec.decoder({ maxMessageBytes })
   let bytesWritten = 0
-  let end: Close | undefined
-  let settle: (close: Close) => void
-  const closed = new Promise<Close>((resolve) => {
-    settle = resolve
-  })
-
-  function finish(close: Close): void {
-    if (end !== undefined) return
-    end = close
+  const ending = createEnding(() => {
     options.signal.removeEventListener('abort', onAbort)
     down.end()
     up.end()
-    settle(close)
-  }
+  })
+  const { closed, finish } = ending
   const onAbort = () => {
     down.drop()
     finish({ code: closeCode.normal, reason: 'aborted' })
@@ -86,7 +79,7 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
       return bytesWritten
     },
     write(chunk: string | Uint8Array) {
-      if (end !== undefined) return 0
+      if (ending.close !== undefined) return 0
       const size = byteLength(chunk)
       bytesWritten += size
       try {
@@ -119,10 +112,11 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
     ...iteration,
     direction,
     async send(message) {
-      if (end !== undefined) {
-        throw new ConnectError(`the link has ended (${end.code} ${end.reason})`, { retryable: true })
+      if (ending.close !== undefined) {
+        const { code, reason } = ending.close
+        throw new ConnectError(`the link has ended (${code}${reason && ` ${reason}`})`, { retryable: true })
       }
-      up.push(message, byteLength(message.data))
+      up.push(message, costOf(message))
       await up.below(highWaterBytes)
     },
   }

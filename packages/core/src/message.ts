@@ -1,3 +1,11 @@
+/** A message as the application has it, its data decoded by its format. */
+export interface Received<T = unknown> {
+  /** Its position, or `''`. */
+  readonly id: string
+  readonly event: string
+  readonly data: T
+}
+
 /** What an application sent: the triple that crosses the wire on every transport. */
 export interface Message {
   /**
@@ -86,6 +94,11 @@ const utf8 = new TextEncoder()
 /** How many bytes text or bytes take on the wire, before any framing. */
 export function byteLength(data: string | Uint8Array): number {
   return typeof data === 'string' ? utf8.encode(data).byteLength : data.byteLength
+}
+
+/** What a message costs that waits in memory, in bytes, roughly: also a message without data costs something. */
+export function costOf({ id, event, data }: Message): number {
+  return byteLength(data) + id.length + event.length + 64
 }
 
 /** A value as it may stand in an error: quoted, its control characters visible, and short. */

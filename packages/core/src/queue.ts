@@ -15,14 +15,19 @@ export interface Queue<T> extends AsyncIterable<T> {
   below(bytes: number): Promise<void>
 }
 
-/** Makes an empty queue. Iterate it once; leaving the iteration drops what waits and all that would follow. */
-export function createQueue<T>(): Queue<T> {
+/**
+ * Makes an empty queue. Iterate it once; leaving the iteration drops what waits and all that would follow.
+ *
+ * @param onLeave - runs when the iteration is left early.
+ */
+export function createQueue<T>(onLeave: () => void = () => undefined): Queue<T> {
   let items: { item: T; bytes: number }[] = []
   let head = 0
   let bytes = 0
   let ended = false
   let failure: Error | undefined
-  let wake: (() => void) | undefined
+  /** Reads that wait, each of which says whether it could be served. */
+  const readers: (() => boolean)[] = []
   let waiting: { bytes: number; resolve: () => void }[] = []
 
   function release(): void {
@@ -49,6 +54,17 @@ export function createQueue<T>(): Queue<T> {
   }
   const spent = { item: undefined as T, bytes: 0 }
 
+  function serveReaders(): void {
+    while (readers[0]?.()) readers.shift()
+  }
+
+  /** An error is met once; after it the iteration is over. */
+  function takeFailure(): Error | undefined {
+    const error = failure
+    failure = undefined
+    return error
+  }
+
   const queue: Queue<T> = {
     get bytes() {
       return bytes
@@ -57,14 +73,14 @@ export function createQueue<T>(): Queue<T> {
       if (ended) return bytes
       items.push({ item, bytes: size })
       bytes += size
-      wake?.()
+      serveReaders()
       return bytes
     },
     end(error) {
       if (ended) return
       ended = true
       failure = error
-      wake?.()
+      serveReaders()
       release()
     },
     drop() {
@@ -79,19 +95,26 @@ export function createQueue<T>(): Queue<T> {
       if (ended || bytes < limit) return Promise.resolve()
       return new Promise((resolve) => waiting.push({ bytes: limit, resolve }))
     },
-    async *[Symbol.asyncIterator]() {
-      try {
-        for (;;) {
-          while (head < items.length) yield take() as T
-          if (ended) break
-          await new Promise<void>((resolve) => {
-            wake = resolve
+    [Symbol.asyncIterator]() {
+      return {
+        next() {
+          return new Promise((resolve, reject) => {
+            const serve = () => {
+              if (head < items.length) resolve({ done: false, value: take() as T })
+              else if (!ended) return false
+              else if (failure === undefined) resolve({ done: true, value: undefined })
+              else reject(takeFailure())
+              return true
+            }
+            if (readers.length > 0 || !serve()) readers.push(serve)
           })
-          wake = undefined
-        }
-        if (failure !== undefined) throw failure
-      } finally {
-        queue.drop()
+        },
+        // By hand, because a generator would not return while its `next` is waiting.
+        async return() {
+          queue.drop()
+          onLeave()
+          return { done: true, value: undefined }
+        },
       }
     },
   }

@@ -36,3 +36,19 @@ export function remoteOf(socket: {
   const { remoteAddress: address, remotePort: port } = socket
   return address === undefined || port === undefined ? undefined : { address, port }
 }
+
+/**
+ * How long a `Retry-After` asks to wait, in milliseconds; `undefined` where it asks for nothing. It is a number of seconds or
+ * a date.
+ *
+ * @param nowMs - the time, as `Date.now` tells it.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function retryAfterMs(value: string | null | undefined, nowMs: number): number | undefined {
+  if (value === null || value === undefined) return undefined
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : dateMs(value) - nowMs
+  return ms > 0 ? ms : undefined
+}
+
+// biome-ignore lint/style/noRestrictedGlobals: to parse a date is to read no clock
+const dateMs = Date.parse

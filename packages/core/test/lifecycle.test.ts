@@ -160,13 +160,57 @@ describe('the wait before coming back', () => {
   })
 })
 
+describe('a handover', () => {
+  test('goes on from the position that the new link was asked from', () => {
+    const { life, effects } = live([
+      opened,
+      hello('e-7'),
+      message('e-8'),
+      message('e-9'),
+      { type: 'handed', at: 'e-8' },
+    ])
+    expect(life).toMatchObject({ state: 'open', lastEventId: 'e-8' })
+    expect(effects).toEqual([{ type: 'deadline', ms: 0 }])
+  })
+  test.each([[[]], [[lost()]]])('may also end a wait or a try that was under way (%#)', (before) => {
+    expect(live([...before, { type: 'handed', at: 'e-8' }]).life.state).toBe('open')
+  })
+  test('restart: the link gives way to a new one now, at the same position', () => {
+    const close = { code: 1000, reason: 'asked anew' }
+    expect(live([opened, message('e-8'), { type: 'restart', close }])).toMatchObject({
+      life: { state: 'connecting', lastEventId: 'e-8' },
+      effects: [{ type: 'disconnect', close }, { type: 'connect' }, { type: 'deadline', ms: 10_000 }],
+    })
+  })
+})
+
+describe('a wake', () => {
+  const wake: Input = { type: 'wake', random }
+  test('cuts a long wait short, to that of a first loss', () => {
+    const inputs = [lost(), deadline, lost(), deadline, lost(), deadline, lost()]
+    expect(live([...inputs, wake]).effects).toEqual([{ type: 'hasten', ms: 250 + 250 }])
+  })
+  test('never below what the server asked for', () => {
+    expect(live([lost(4103, { retryAfterMs: 60_000 }), wake]).effects).toEqual([
+      { type: 'hasten', ms: 60_000 + 250 },
+    ])
+  })
+  test('changes nothing where there is no wait', () => {
+    expect(live([wake]).effects).toEqual([])
+    expect(live([opened, wake]).effects).toEqual([])
+  })
+})
+
 describe('the end', () => {
   const finals: readonly number[] = [1000, 1002, 1009, 4500, 4501, 4999]
   test.each(finals)('comes with code %i', (code) => {
     const close: Close = { code, reason: 'x' }
     expect(live([opened, lost(code)])).toMatchObject({
       life: { state: 'closed', close },
-      effects: [{ type: 'deadline', ms: 0 }],
+      effects: [
+        { type: 'deadline', ms: 0 },
+        { type: 'disconnect', close: { code: 1000, reason: '' } },
+      ],
     })
   })
   test('comes with the first lost link where reconnecting is off', () => {

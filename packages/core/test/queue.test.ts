@@ -77,6 +77,32 @@ test('leaving the iteration drops what waits and all that would follow', async (
   expect(queue.push(3, 1)).toBe(0)
 })
 
+test('a reading that waits can be left', async () => {
+  let left = 0
+  const queue = createQueue<number>(() => {
+    left += 1
+  })
+  const iterator = queue[Symbol.asyncIterator]()
+  const waiting = iterator.next()
+  expect(await iterator.return?.()).toEqual({ done: true, value: undefined })
+  expect(await waiting).toEqual({ done: true, value: undefined })
+  expect(left).toBe(1)
+})
+
+test('several reads at once are served in their order', async () => {
+  const queue = createQueue<number>()
+  const iterator = queue[Symbol.asyncIterator]()
+  const reads = [iterator.next(), iterator.next(), iterator.next()]
+  queue.push(1, 1)
+  queue.push(2, 1)
+  queue.end()
+  expect(await Promise.all(reads)).toEqual([
+    { done: false, value: 1 },
+    { done: false, value: 2 },
+    { done: true, value: undefined },
+  ])
+})
+
 test('`below` waits until enough was read', async () => {
   const queue = createQueue<number>()
   for (let at = 0; at < 4; at += 1) queue.push(at, 10)

@@ -29,6 +29,9 @@ export interface Backlog {
   takeLost(): readonly string[]
 }
 
+/** The chunk may be shared with other peers, the place in line is not. */
+const costOf = ({ chunk }: Waiting): number => chunk.length + 64
+
 /** Makes an empty backlog. @internal */
 export function createBacklog(maxBytes: number): Backlog {
   // A set keeps the order and gives up any one at once.
@@ -39,7 +42,7 @@ export function createBacklog(maxBytes: number): Backlog {
 
   function remove(waiting: Waiting): void {
     if (!entries.delete(waiting)) return
-    bytes -= waiting.chunk.length
+    bytes -= costOf(waiting)
     const events = newest.get(waiting.channel)
     if (events?.get(waiting.message.event) !== waiting) return
     events.delete(waiting.message.event)
@@ -57,7 +60,7 @@ export function createBacklog(maxBytes: number): Backlog {
     add(waiting) {
       if (waiting.policy === 'conflate') conflate(waiting)
       entries.add(waiting)
-      bytes += waiting.chunk.length
+      bytes += costOf(waiting)
       for (const entry of entries) {
         if (bytes <= maxBytes) return true
         if (entry.policy !== 'drop-oldest' || entry === waiting) continue

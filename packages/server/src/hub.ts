@@ -15,11 +15,12 @@ import {
   formatOf,
   type Message,
   ProtocolError,
+  type Received,
   type Refusal,
   type ServerConnection,
 } from '@eitherway/core'
 import type { SlowPolicy } from './backlog.ts'
-import { dispatch } from './channel.ts'
+import { dispatch } from './dispatch.ts'
 import { type HistoryLimits, memoryBroker } from './memory.ts'
 import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
 import { spread } from './spread.ts'
@@ -79,13 +80,6 @@ export interface CloseOptions {
   readonly drainMs?: number
   /** How long each client is told to wait before it comes back; 0 to 300,000. @defaultValue the hub's `retryMs` */
   readonly retryMs?: number
-}
-
-/** A message that a client sent, its data decoded. */
-export interface Received {
-  readonly id: string
-  readonly event: string
-  readonly data: unknown
 }
 
 /** The server's publish side: channels, and the peers that follow them. It knows no transport. */
@@ -182,8 +176,16 @@ export function createHub(options: HubOptions = {}): Hub {
     const peer = createPeer(connection, format, maxQueuedBytes)
     peers.add(peer)
     void connection.closed.then(() => forget(peer))
-    void welcome(peer, channels).catch(onError)
-    if (connection.direction === 'two-way') void listen(peer, connection.messages).catch(onError)
+    void attend(peer, channels, connection).catch(tell)
+  }
+
+  async function attend(
+    peer: HubPeer,
+    channels: readonly string[],
+    connection: ServerConnection,
+  ): Promise<void> {
+    await welcome(peer, channels)
+    if (connection.direction === 'two-way') await listen(peer, connection.messages)
   }
 
   async function welcome(peer: HubPeer, channels: readonly string[]): Promise<void> {
@@ -218,8 +220,10 @@ export function createHub(options: HubOptions = {}): Hub {
   /** The first frames of a peer that follows channels. @returns what it missed. */
   async function greet(peer: HubPeer, channels: readonly string[]): Promise<readonly Message[]> {
     const { lastEventId } = peer
+    // Before history is read: what is published in between comes after it, and must not lie behind the position.
+    const position = await broker.position()
     if (lastEventId === '') {
-      peer.writeFrame({ type: 'hello', id: await broker.position(), heartbeatMs })
+      peer.writeFrame({ type: 'hello', id: position, heartbeatMs })
       return []
     }
     const { messages, gap } = await broker.history(channels, lastEventId)
@@ -227,7 +231,7 @@ export function createHub(options: HubOptions = {}): Hub {
       peer.writeFrame({ type: 'hello', id: lastEventId, heartbeatMs })
       return messages
     }
-    const id = messages.length > 0 ? '' : await broker.position()
+    const id = messages.length > 0 ? '' : position
     peer.writeFrame({ type: 'hello', id: '', heartbeatMs })
     // Before any new id, so that no cut can part the news of the loss from the position behind it.
     peer.writeFrame({ type: 'gap', id, gap })
@@ -254,7 +258,16 @@ export function createHub(options: HubOptions = {}): Hub {
       await run()
     } catch (error) {
       // Work that was given the peer's signal ends like this when the peer leaves.
-      if (!(peer.signal.aborted && (error as Error | undefined)?.name === 'AbortError')) onError(error)
+      if (!(peer.signal.aborted && (error as Error | undefined)?.name === 'AbortError')) tell(error)
+    }
+  }
+
+  /** An `onError` that fails itself must not end a peer. */
+  function tell(error: unknown): void {
+    try {
+      onError(error)
+    } catch (failure) {
+      report(failure)
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export type { Broker, Close, Format, FormatOption } from '@eitherway/core'
+export type { Broker, Close, Format, FormatOption, Received } from '@eitherway/core'
 export type { SlowPolicy } from './backlog.ts'
 export {
   type CloseOptions,
@@ -12,7 +12,6 @@ export {
   type Hub,
   type HubOptions,
   type PublishOptions,
-  type Received,
 } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { Peer, SendOptions } from './peer.ts'

@@ -12,7 +12,7 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import { createBacklog, type SlowPolicy } from './backlog.ts'
-import type { Reader } from './channel.ts'
+import type { Reader } from './dispatch.ts'
 
 /** Settings of one `peer.send`. */
 export interface SendOptions {
@@ -84,7 +84,8 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
   function write(chunk: string | Uint8Array): number {
     if (chunk.length === 0) return 0
     const queued = connection.write(chunk)
-    if (queued > maxQueuedBytes) closeAsSlow()
+    // What waited before: a large message is no sign of a slow reader.
+    if (queued - chunk.length > maxQueuedBytes) closeAsSlow()
     return queued
   }
   function closeAsSlow(): void {

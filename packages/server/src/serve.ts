@@ -51,33 +51,28 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
       onUpgrade(...(args as [IncomingMessage, Duplex, Buffer]))
       return true
     }
-    if (mounted && name === 'request' && server.listenerCount('request') === 0) {
-      // Nobody else is there to answer, and a request without an answer hangs.
-      refuse(args[1] as Response, 404, 'there is nothing at this path')
-      return true
-    }
     return Reflect.apply(emit, this, [name, ...args])
   }
   server.emit = ours as typeof server.emit
-  // Without a listener Node would take an upgrade for a plain request. Where the application has none of its own, an
-  // upgrade for another path is refused, or its socket would hang.
+  // Where the application has no listener of its own, what is for another path is refused, or it would hang. For http2 and
+  // upgrades Node asks for a listener in any case: without one it wires no responses, and takes an upgrade for a request.
+  const refuseRequest = (_: Request, response: Response) => {
+    if (isAlone(server, 'request')) refuse(response, 404, 'there is nothing at this path')
+  }
   const refuseUpgrade = (_: IncomingMessage, socket: Duplex) => {
-    if (
-      socket.writableEnded ||
-      server.listenerCount('upgrade') >
-        server.listeners('upgrade').filter((listener) => refusers.has(listener)).length
-    )
-      return
+    if (socket.writableEnded || !isAlone(server, 'upgrade')) return
     socket.on('error', () => {
       // It is on its way out.
     })
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   }
-  refusers.add(refuseUpgrade)
+  refusers.add(refuseRequest).add(refuseUpgrade)
+  server.on('request', refuseRequest)
   server.on('upgrade', refuseUpgrade)
 
   return () => {
     mounted = false
+    server.removeListener('request', refuseRequest)
     server.removeListener('upgrade', refuseUpgrade)
     // Somebody may have stood before us since; then ours stays in the chain and passes everything on.
     if (server.emit === (ours as typeof server.emit)) server.emit = emit
@@ -85,6 +80,11 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
 }
 
 const refusers = new WeakSet<object>()
+
+/** Whether nobody but us listens. */
+function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
+  return server.listeners(event).every((listener) => refusers.has(listener))
+}
 
 function onRequest(
   request: Request,
@@ -121,6 +121,7 @@ function refuse(
   reason: string,
   headers: Record<string, string> = {},
 ): void {
+  if (response.headersSent) return
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers })
   // Both kinds of response have this `end`, but no one signature.
   ;(response as { end(text: string): void }).end(`${reason}\n`)

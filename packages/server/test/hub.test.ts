@@ -222,6 +222,33 @@ describe('resuming', () => {
     await hub.close()
   })
 
+  test('what is published while a gap is found out comes after it, and does not lie behind its position', async () => {
+    const inner = memoryBroker()
+    let answer: () => void = () => {}
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const broker = {
+      ...inner,
+      async history(channels: readonly string[], after: string) {
+        const history = await inner.history(channels, after)
+        await asked
+        return history
+      },
+    }
+    const hub = createHub({ broker })
+    await hub.publish('a', 1)
+    const linking = join(hub, { channels: ['a'], lastEventId: 'other-1' })
+    await new Promise((resolve) => setImmediate(resolve))
+    const id = await hub.publish('a', 2)
+    answer()
+    const reader = await linking
+    const gap = await reader.frame('gap')
+    expect(gap.id).not.toBe(id)
+    expect(await reader.message()).toMatchObject({ id })
+    await hub.close()
+  })
+
   test('where the broker fails, the peer is closed with a code that invites to come back', async () => {
     const errors: unknown[] = []
     const fault = new Error('the broker is gone')
@@ -391,6 +418,15 @@ describe('one peer', () => {
     await hub.close()
   })
 
+  test('is not slow because of one large message', async () => {
+    const hub = createHub({ maxQueuedBytes: 10_000 })
+    const reader = await join(hub, { channels: ['a'] })
+    await hub.publish('a', 'x'.repeat(500_000))
+    expect((await reader.message()).data).toHaveLength(500_002)
+    expect(hub.peers.size).toBe(1)
+    await hub.close()
+  })
+
   test('a fast stream that awaits its sends goes at the pace of the reader', async () => {
     const hub = createHub({ format: 'text' })
     let sent = 0
@@ -444,6 +480,45 @@ describe('messages of peers', () => {
     expect((await bad.connection.closed).code).toBe(1007)
     await good.connection.send(createMessage('x', '1'))
     expect((await good.message()).data).toBe('1')
+    await hub.close()
+  })
+
+  test('a peer is greeted before its messages are heard', async () => {
+    const hub = createHub()
+    const order: string[] = []
+    hub.onConnect(() => order.push('connect'))
+    const heard = new Promise<void>((resolve) => {
+      hub.onMessage(() => {
+        order.push('message')
+        resolve()
+      })
+    })
+    const { connection } = await link(hub, { direction: 'two-way', channels: ['a'], lastEventId: 'x' })
+    if (connection.direction !== 'two-way') throw new Error('one-way')
+    await connection.send(createMessage('x', '1'))
+    await heard
+    expect(order).toEqual(['connect', 'message'])
+    await hub.close()
+  })
+
+  test('an `onError` that fails itself ends nothing', async () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const hub = createHub({
+      onError() {
+        throw new Error('twice')
+      },
+    })
+    hub.onMessage(({ data }, peer) => {
+      void peer.send('echo', data)
+      throw new Error('once')
+    })
+    const { connection, message } = await join(hub, { direction: 'two-way' })
+    if (connection.direction !== 'two-way') throw new Error('one-way')
+    await connection.send(createMessage('x', '1'))
+    await connection.send(createMessage('x', '2'))
+    expect([(await message()).data, (await message()).data]).toEqual(['1', '2'])
+    expect(logged).toHaveBeenCalledWith(expect.objectContaining({ message: 'twice' }))
+    logged.mockRestore()
     await hub.close()
   })
 

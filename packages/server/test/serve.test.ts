@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, get, type IncomingMessage, request, type Server } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { createHub, type Hub, serve } from '@eitherway/server'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -139,6 +140,28 @@ describe('beside the application', () => {
       }),
     )
     expect([one.peers.size, other.peers.size]).toEqual([1, 1])
+    expect(await ask(port, '/one')).toMatchObject({ status: 200 })
+    expect(await ask(port, '/other')).toMatchObject({ status: 200 })
+    expect(await ask(port, '/nowhere')).toMatchObject({ status: 404 })
+  })
+
+  test('a server of http2 needs no listener of the application', async () => {
+    const server = createHttp2Server()
+    serve(createTestHub(), server, { path: '/live' })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    ends.push(() => {
+      session.destroy()
+      server.close()
+    })
+    for (const [path, status] of [
+      ['/live', 200],
+      ['/nowhere', 404],
+    ] as const) {
+      const [headers] = await once(session.request({ ':path': path }), 'response')
+      expect(headers[':status']).toBe(status)
+    }
   })
 
   test('its undo gives the path back, and peers stay', async () => {

@@ -1,17 +1,18 @@
 import {
   addressOf,
-  type Close,
   ConnectError,
   type ConnectOptions,
   checkClose,
   closeCode,
   closeCodeOfStatus,
+  createEnding,
   type Decoder,
   type Frame,
   fitReason,
   type Limits,
   type OneWayConnection,
   ProtocolError,
+  retryAfterMs,
   show,
   type Transport,
 } from '@eitherway/core'
@@ -174,15 +175,8 @@ async function refusal(address: URL, response: Response): Promise<ConnectError> 
     retryable,
     status,
     closeCode: code,
-    ...retryAfter(response.headers.get('Retry-After')),
+    retryAfterMs: retryAfterMs(response.headers.get('Retry-After'), Date.now()),
   })
-}
-
-/** Seconds or a date. @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 */
-function retryAfter(value: string | null): { retryAfterMs?: number } {
-  if (value === null) return {}
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return ms > 0 ? { retryAfterMs: ms } : {}
 }
 
 // [spec] by the essence of the MIME type: parameters and case do not count, and `text/event-stream-x` is another type.
@@ -202,33 +196,25 @@ function checkContentType(address: URL, response: Response): void {
 function open(response: Response, abort: AbortController, limits: Limits | undefined): OneWayConnection {
   const decoder = codec.decoder(limits)
   const reader = response.body?.getReader()
-  let end: Close | undefined
-  let settle: (close: Close) => void
-  const closed = new Promise<Close>((resolve) => {
-    settle = resolve
-  })
-
-  function finish(close: Close): void {
-    if (end !== undefined) return
-    end = close
+  const ending = createEnding(() => {
     abort.abort()
     // For a fetch that does not heed its signal. One that does has broken the body by now, and cancelling fails.
     reader?.cancel().catch(() => undefined)
-    settle(close)
-  }
+  })
+  const { closed, finish } = ending
   abort.signal.addEventListener('abort', () => finish({ code: closeCode.normal, reason: 'aborted' }))
 
   async function* frames(): AsyncGenerator<Frame, void, undefined> {
     try {
       for (;;) {
         const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
-        if (end !== undefined) return
+        if (ending.close !== undefined) return
         if (done) return finish({ code: closeCode.abnormal, reason: 'the stream ended' })
         const { decoded, failure } = push(decoder, value)
         for (const frame of decoded) {
           if (frame.type === 'close') return finish(frame.close)
           yield frame
-          if (end !== undefined) return
+          if (ending.close !== undefined) return
         }
         if (failure !== undefined) {
           return finish({ code: failure.closeCode, reason: fitReason(failure.message) })

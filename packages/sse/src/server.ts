@@ -5,9 +5,9 @@ import {
   type Admit,
   type Arrival,
   byteLength,
-  type Close,
   checkClose,
   closeCode,
+  createEnding,
   type Encoder,
   type Refusal,
   remoteOf,
@@ -86,17 +86,10 @@ function open(
   const stream = 'stream' in request ? request.stream : undefined
   let written = 0
   let total: number | undefined
-  let end: Close | undefined
-  let settle: (close: Close) => void
-  const closed = new Promise<Close>((resolve) => {
-    settle = resolve
-  })
-  function finish(close: Close): void {
-    if (end !== undefined) return
-    end = close
-    settle(close)
+  const ending = createEnding(() => {
     release()
-  }
+  })
+  const { closed, finish } = ending
   let waiting: (() => void)[] = []
   function release(): void {
     const released = waiting
@@ -133,7 +126,7 @@ function open(
       return bytesWritten()
     },
     write(chunk) {
-      if (end !== undefined) return 0
+      if (ending.close !== undefined) return 0
       written += byteLength(chunk)
       response.write(chunk)
       return (stream ?? response).writableLength
@@ -141,12 +134,12 @@ function open(
     drained() {
       // A `drain` may never come after a close. On purpose no `once` and no race with `closed`: each would leave a listener
       // behind, for as long as the connection lives.
-      if (end !== undefined || !(stream ?? response).writableNeedDrain) return Promise.resolve()
+      if (ending.close !== undefined || !(stream ?? response).writableNeedDrain) return Promise.resolve()
       return new Promise((resolve) => waiting.push(resolve))
     },
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)
-      if (end !== undefined) return
+      if (ending.close !== undefined) return
       response.write(frames.encode({ type: 'close', close }))
       response.end()
       finish(close)

@@ -6,6 +6,7 @@ import {
   checkClose,
   closeCode,
   closeCodeOfStatus,
+  createEnding,
   createQueue,
   type Decoder,
   defaultEvent,
@@ -15,6 +16,7 @@ import {
   type Message,
   mayReturn,
   ProtocolError,
+  retryAfterMs,
   show,
   type Transport,
   type TwoWayConnection,
@@ -48,6 +50,9 @@ export function ws(options: WsOptions = {}): Transport<'two-way'> {
 
 /** What may wait to be sent before a `send` holds back. */
 const highWaterBytes = 64 * 1024
+
+/** [spec] `readyState` of a socket that can send: a closing one drops what it is given, in silence. */
+const socketOpen = 1
 
 /** What may wait to be read. A platform that can hold the sender back does so here; a browser cannot, and lets go. */
 const maxUnreadBytes = 16 * 1024 * 1024
@@ -105,35 +110,38 @@ function opened(socket: WebSocket & PackageSocket, address: URL, signal: AbortSi
   const where = `${address.origin}${address.pathname}`
   return new Promise((resolve, reject) => {
     let refusal: ConnectError | undefined
-    let reason = ''
     const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
+    const settle = () => signal.removeEventListener('abort', onAbort)
+    const fail = (reason: string) => {
+      settle()
+      reject(signal.aborted ? signal.reason : (refusal ?? unreachable(where, reason)))
+    }
     socket.addEventListener('open', () => {
-      signal.removeEventListener('abort', onAbort)
+      settle()
       resolve()
     })
-    socket.addEventListener('error', (event) => {
-      // The package says what happened; a platform's event is empty, on purpose of its standard.
-      reason ||= (event as ErrorEvent).message ?? ''
-    })
-    socket.addEventListener('close', () => {
-      signal.removeEventListener('abort', onAbort)
-      reject(signal.aborted ? signal.reason : (refusal ?? unreachable(where, reason)))
-    })
+    // The package says what happened; a platform's event is empty, on purpose of its standard. Not every platform (Node 22)
+    // lets a `close` follow.
+    socket.addEventListener('error', (event) => fail((event as ErrorEvent).message ?? ''))
+    socket.addEventListener('close', () => fail(''))
     socket.on?.('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       const code = closeCodeOfStatus(status)
       const retryable = mayReturn(code)
-      const seconds = Number(response.headers['retry-after'])
+      const wait = retryAfterMs(response.headers['retry-after'], Date.now())
       refusal = new ConnectError(
         `${where} answered ${status} to the upgrade; ${retryable ? 'a later try may succeed' : 'reconnecting will not help'}`,
-        { retryable, status, closeCode: code, ...(seconds > 0 && { retryAfterMs: seconds * 1000 }) },
+        { retryable, status, closeCode: code, retryAfterMs: wait },
       )
       // Not by destroying the request: one that has its response tells nobody that it ended.
       socket.close()
     })
   })
 }
+
+/** A page must not learn of servers that it may not talk to, so a platform's WebSocket gives no reason. */
+const unsaid = `the platform does not say why; a server that does not speak ${subprotocol} needs \`ws({ plain: true })\``
 
 function unreachable(where: string, reason: string): ConnectError {
   if (/subprotocol/i.test(reason)) {
@@ -142,12 +150,9 @@ function unreachable(where: string, reason: string): ConnectError {
       { retryable: false },
     )
   }
-  return new ConnectError(
-    `${where} could not be reached${reason === '' ? '; the platform does not say why' : `: ${reason}`}`,
-    {
-      retryable: true,
-    },
-  )
+  return new ConnectError(`${where} could not be reached: ${reason || unsaid}`, {
+    retryable: true,
+  })
 }
 
 function open(
@@ -158,26 +163,22 @@ function open(
 ): TwoWayConnection {
   const frames = createQueue<Frame>()
   let paused = false
-  let end: Close | undefined
-  let settle: (close: Close) => void
-  const closed = new Promise<Close>((resolve) => {
-    settle = resolve
-  })
-
-  function finish(close: Close): void {
-    if (end !== undefined) return
-    end = close
+  const ending = createEnding(() => {
     signal.removeEventListener('abort', onAbort)
     frames.end()
-    settle(close)
-  }
-  function leave(close: Close): void {
-    if (end !== undefined) return
+  })
+  const { closed, finish } = ending
+  /** Ends the link from this side; what has arrived already can still be read. */
+  function hangUp(close: Close): void {
+    if (ending.close !== undefined) return
     finish(close)
-    frames.drop()
     // A browser sends only these two ranges; for any other code the other side learns none.
     if (close.code === 1000 || close.code >= 3000) socket.close(close.code, close.reason)
     else socket.close()
+  }
+  function leave(close: Close): void {
+    hangUp(close)
+    frames.drop()
   }
   const onAbort = () => leave({ code: closeCode.normal, reason: 'aborted' })
   signal.addEventListener('abort', onAbort)
@@ -192,21 +193,21 @@ function open(
     socket.pause()
     await frames.below(maxUnreadBytes / 2)
     paused = false
-    if (end === undefined) socket.resume()
+    if (ending.close === undefined) socket.resume()
   }
 
   socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
-    if (end !== undefined) return
+    if (ending.close !== undefined) return
     const chunk = typeof data === 'string' ? data : new Uint8Array(data)
     try {
       for (const frame of decoder.push(chunk)) {
         // Cheaper than a byte count, and close enough for a bound of this size.
-        const size = typeof chunk === 'string' ? chunk.length : chunk.byteLength
+        const size = chunk.length + 64
         if (frames.push(frame, size) > maxUnreadBytes) void holdBack()
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      leave({ code: error.closeCode, reason: fitReason(error.message) })
+      hangUp({ code: error.closeCode, reason: fitReason(error.message) })
     }
   })
   socket.addEventListener('close', ({ code, reason }) => finish({ code, reason }))
@@ -224,8 +225,9 @@ function open(
       leave(close)
     },
     async send(message: Message) {
-      if (end !== undefined) {
-        throw new ConnectError(`the connection has ended (${end.code}${end.reason && ` ${end.reason}`})`, {
+      if (ending.close !== undefined || socket.readyState !== socketOpen) {
+        const { code, reason } = ending.close ?? { code: closeCode.abnormal, reason: 'it is closing' }
+        throw new ConnectError(`the connection has ended (${code}${reason && ` ${reason}`})`, {
           retryable: true,
         })
       }
@@ -238,8 +240,8 @@ function open(
         (isPlain ? plain : codec).encode({ type: 'message', message }) as string | Uint8Array<ArrayBuffer>,
       )
       // The platform tells how much waits, but not when it has gone.
-      while (socket.bufferedAmount > highWaterBytes && end === undefined) {
-        await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5))])
+      while (socket.bufferedAmount > highWaterBytes && ending.close === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
       }
     },
     [Symbol.asyncIterator]: () => frames[Symbol.asyncIterator](),

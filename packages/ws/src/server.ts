@@ -10,6 +10,8 @@ import {
   checkClose,
   closeCode,
   closeOfRefusal,
+  costOf,
+  createEnding,
   createQueue,
   defaultMaxMessageBytes,
   type Encoder,
@@ -140,19 +142,11 @@ function open(
   const decoder = link.decoder(limits)
   const messages = createQueue<Message>()
   let paused = false
-  let end: Close | undefined
-  let settle: (close: Close) => void
-  const closed = new Promise<Close>((resolve) => {
-    settle = resolve
-  })
-
-  function finish(close: Close): void {
-    if (end !== undefined) return
-    end = close
+  const ending = createEnding(() => {
     messages.end()
-    settle(close)
     release()
-  }
+  })
+  const { closed, finish } = ending
   let waiting: (() => void)[] = []
   function release(): void {
     const released = waiting
@@ -161,7 +155,7 @@ function open(
   }
   socket.on('drain', release)
   function leave(close: Close): void {
-    if (end !== undefined) return
+    if (ending.close !== undefined) return
     finish(close)
     messages.drop()
     webSocket.close(close.code, close.reason)
@@ -177,14 +171,14 @@ function open(
   }
 
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
-    if (end !== undefined) return
+    if (ending.close !== undefined) return
     // With the default `binaryType` a message is one Buffer.
     const bytes = data as Buffer
     try {
       for (const frame of decoder.push(isBinary ? bytes : bytes.toString())) {
         // The protocol's own frames come from servers only; a newer client's are passed over.
         if (frame.type !== 'message') continue
-        if (messages.push(frame.message, byteLength(frame.message.data)) > highWaterBytes) void holdBack()
+        if (messages.push(frame.message, costOf(frame.message)) > highWaterBytes) void holdBack()
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -209,14 +203,14 @@ function open(
     },
     write(chunk) {
       // Nothing may follow the close frame that `ws` has sent.
-      if (end !== undefined || webSocket.readyState !== WebSocket.OPEN) return 0
+      if (ending.close !== undefined || webSocket.readyState !== WebSocket.OPEN) return 0
       if (chunk.length > 0) socket.write(chunk)
       return socket.writableLength
     },
     drained() {
       // A `drain` may never come after a close. On purpose no `once` and no race with `closed`: each would leave a listener
       // behind, for as long as the connection lives.
-      if (end !== undefined || !socket.writableNeedDrain) return Promise.resolve()
+      if (ending.close !== undefined || !socket.writableNeedDrain) return Promise.resolve()
       return new Promise((resolve) => waiting.push(resolve))
     },
     close(close = { code: closeCode.normal, reason: '' }) {

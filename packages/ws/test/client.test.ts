@@ -1,10 +1,13 @@
 import { createServer } from 'node:http'
 import { ConnectError, createMessage } from '@eitherway/core'
 import { WebSocket as UndiciWebSocket } from 'undici'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { type WebSocketLike, ws } from '../src/client.ts'
 import { listen, start } from './bench.ts'
+
+// So that `ws()` takes the package on every version of Node.
+vi.stubGlobal('WebSocket', undefined)
 
 const request = (signal = new AbortController().signal) => ({ lastEventId: '', channels: [], signal })
 
@@ -101,6 +104,39 @@ test('the position goes in the query, and the scheme follows the transport', asy
   expect(server.url.search).toBe('?channel=a+b&lastEventId=e-7')
   expect(server.lastEventId).toBe('e-7')
   connection.close()
+})
+
+test('a socket that is closing refuses to send: it would drop the message in silence', async () => {
+  const { url, accepted } = await start()
+  const connection = await ws().connect(url, request())
+  const server = await accepted()
+  server.close({ code: 4000, reason: 'go' })
+  // Until the client knows, it may send; from then on it must not.
+  const failed = (async () => {
+    for (;;) {
+      await connection.send(createMessage('e', 'x'))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  await expect(failed).rejects.toThrow(ConnectError)
+})
+
+test('a socket that says `error` and never `close`, as that of Node 22, has refused all the same', async () => {
+  class Silent extends EventTarget {
+    readyState = 0
+    constructor() {
+      super()
+      setImmediate(() => this.dispatchEvent(new Event('error')))
+    }
+    close() {}
+  }
+  const error = await refusalOf(
+    new URL('http://127.0.0.1:1/live'),
+    ws({ WebSocket: Silent as unknown as WebSocketLike }),
+  )
+  expect(error.message).toBe(
+    'ws://127.0.0.1:1/live could not be reached: the platform does not say why; a server that does not speak eitherway.v1 needs `ws({ plain: true })`',
+  )
 })
 
 test('a platform that cannot hold the sender back lets go of what nobody reads', async () => {

@@ -4,17 +4,24 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { ServerConnection } from '@eitherway/core'
 import { codecSuite, transportSuite } from '@eitherway/core/testing'
 import { WebSocket as UndiciWebSocket } from 'undici'
-import { describe, test } from 'vitest'
+import { describe, test, vi } from 'vitest'
 import { type WebSocketLike, ws } from '../src/client.ts'
 import { codec } from '../src/codec.ts'
 import { createListener } from '../src/server.ts'
 
 describe('the codec of WebSocket', () => codecSuite({ test, codec, cuts: 'between frames' }))
 
+const { WebSocket: ownWebSocket } = globalThis
+// So that `ws()` takes the package on every version of Node.
+vi.stubGlobal('WebSocket', undefined)
+
 const clients = {
   'the package `ws`': ws(),
+  ...(ownWebSocket && {
+    "this platform's own WebSocket": ws({ WebSocket: ownWebSocket as unknown as WebSocketLike }),
+  }),
   // What Node 22 and later, and browsers, have: no pause, no drain.
-  "a platform's WebSocket": ws({ WebSocket: UndiciWebSocket as unknown as WebSocketLike }),
+  "undici's WebSocket": ws({ WebSocket: UndiciWebSocket as unknown as WebSocketLike }),
 }
 
 describe.each(Object.entries(clients))('WebSocket over http, by %s', (_, transport) => {

@@ -268,6 +268,25 @@ export function transportSuite<D extends Direction>({
     assertEqual((await rest).filter(countable), [], 'what came of it')
   })
 
+  check('what arrived before a message over the limit is still read', async ({ link }) => {
+    const { client, server } = await link({ limits: { maxMessageBytes: 1_000 } })
+    const good = numbered(3)
+    for (const message of good) server.write(server.encoder.encode(frameOf(message)))
+    server.write(server.encoder.encode(frameOf(createMessage('big', 'x'.repeat(20_000), '2'))))
+    const frames = await within(drain(client), 'the end of the iteration')
+    assertEqual(frames.filter(countable), good.map(frameOf), 'what came before the end')
+    assertEqual((await client.closed).code, 1009, 'the code')
+  })
+
+  check('an iteration that waits can be left', async ({ link }) => {
+    const { client } = await link()
+    const iterator = client[Symbol.asyncIterator]()
+    const waiting = iterator.next()
+    client.close()
+    assertEqual((await within(waiting, 'what waited')).done, true, 'what waited is done')
+    await within<unknown>(iterator.return?.() ?? Promise.resolve(), 'leaving')
+  })
+
   check('links of one transport know nothing of each other', async ({ link }) => {
     const [one, other] = [await link(), await link()]
     one.client.close()

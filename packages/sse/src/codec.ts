@@ -105,7 +105,18 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
     pending = undefined
   }
 
-  const decode = new TextDecoder()
+  const utf8Decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  let isStart = true
+
+  // [spec] one byte order mark at the start goes. By hand, because the TextDecoder of Node 24 takes a second one as well when
+  // the first comes in pieces.
+  function toText(bytes: Uint8Array): string {
+    const text = utf8Decoder.decode(bytes, { stream: true })
+    if (!isStart || text === '') return text
+    isStart = false
+    return text.startsWith('\uFEFF') ? text.slice(1) : text
+  }
+
   const parser = createParser({
     // Counted in characters, of which base64 needs four for three bytes; the exact limit is checked on the message.
     maxBufferSize: Math.ceil((maxMessageBytes * 4) / 3) + 1024,
@@ -142,15 +153,14 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
       })
     },
   })
-  // The TextDecoder takes away the one BOM that the standard allows; this tells the parser that its turn is over, or a
-  // second one would go as well.
+  // This tells the parser that the one mark which the standard allows is gone, or it would take another.
   parser.feed('\uFEFF')
 
   return {
     push(chunk) {
       frames = []
       try {
-        parser.feed(typeof chunk === 'string' ? chunk : decode.decode(chunk, { stream: true }))
+        parser.feed(typeof chunk === 'string' ? chunk : toText(chunk))
         if (failure !== undefined) throw failure
       } catch (error) {
         if (error instanceof ProtocolError) error.frames = frames

@@ -12,8 +12,22 @@ const { values } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '8080' },
     'interval-ms': { type: 'string', default: '1000' },
+    help: { type: 'boolean', short: 'h' },
   },
 })
+if (values.help) {
+  console.log('Options: --port <number> (8080; 0 for any free one), --host <address> (127.0.0.1),')
+  console.log('--interval-ms <number> (1000): the wait between two messages')
+  process.exit()
+}
+if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+  console.error(`--port must be a number from 0 to 65535, got ${values.port}`)
+  process.exit(1)
+}
+if (!/^\d{1,9}$/.test(values['interval-ms'])) {
+  console.error(`--interval-ms must be a whole number of milliseconds, got ${values['interval-ms']}`)
+  process.exit(1)
+}
 
 const hub = createHub({ format: 'text' })
 hub.onConnect(async (peer) => {

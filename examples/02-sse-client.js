@@ -8,7 +8,24 @@ import { sse } from '@eitherway/sse/client'
 import { codec } from '@eitherway/sse/codec'
 
 const { values } = parseArgs({
-  options: { url: { type: 'string', default: 'http://127.0.0.1:8080/live' } },
+  options: {
+    url: { type: 'string', default: 'http://127.0.0.1:8080/live' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help) {
+  console.log('Options: --url <url> (http://127.0.0.1:8080/live)')
+  process.exit()
+}
+if (!/^https?:/.test(values.url) || !URL.canParse(values.url)) {
+  console.error(`--url must be an http:// or https:// URL, got ${values.url}`)
+  process.exit(1)
+}
+
+// Whoever read the output has seen enough: `| head -1`.
+process.stdout.on('error', (error) => {
+  if ('code' in error && error.code === 'EPIPE') process.exit()
+  throw error
 })
 
 // The transport without the client: one link, no second try, and a refusal with its HTTP status. The codec writes each

@@ -9,8 +9,17 @@ const { values } = parseArgs({
   options: {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '8080' },
+    help: { type: 'boolean', short: 'h' },
   },
 })
+if (values.help) {
+  console.log('Options: --port <number> (8080; 0 for any free one), --host <address> (127.0.0.1)')
+  process.exit()
+}
+if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+  console.error(`--port must be a number from 0 to 65535, got ${values.port}`)
+  process.exit(1)
+}
 
 const hub = createHub({ format: 'text' })
 hub.onMessage(async ({ data }, peer) => {

@@ -8,8 +8,19 @@ import { connect } from '@eitherway/client'
 import { ws } from '@eitherway/ws/client'
 
 const { values } = parseArgs({
-  options: { url: { type: 'string', default: 'ws://127.0.0.1:8080/live' } },
+  options: {
+    url: { type: 'string', default: 'ws://127.0.0.1:8080/live' },
+    help: { type: 'boolean', short: 'h' },
+  },
 })
+if (values.help) {
+  console.log('Options: --url <url> (ws://127.0.0.1:8080/live)')
+  process.exit()
+}
+if (!/^(ws|http)s?:/.test(values.url) || !URL.canParse(values.url)) {
+  console.error(`--url must be a ws:// or wss:// URL, got ${values.url}`)
+  process.exit(1)
+}
 
 const input = createInterface({ input: process.stdin, output: process.stdout })
 input.setPrompt('Enter a message to send: ')

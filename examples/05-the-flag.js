@@ -8,7 +8,13 @@ import { parseArgs } from 'node:util'
 import { connect } from '@eitherway/client'
 import { createHub, serve } from '@eitherway/server'
 
-const { transport } = parseArgs({ options: { transport: { type: 'string' } } }).values
+const { transport, help } = parseArgs({
+  options: { transport: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+}).values
+if (help) {
+  console.log('Options: --transport <sse or ws>, which must be given')
+  process.exit()
+}
 if (transport !== 'sse' && transport !== 'ws') {
   console.error(`--transport must be sse or ws, got ${transport ?? 'none'}`)
   process.exit(1)

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** The root of the repository; every command runs there. */
@@ -23,15 +23,16 @@ export function runNode(program, args = []) {
 }
 
 /**
- * Goes on as another program, in this process: arguments, input, output, signals and the exit code are the program's own.
- * @param {string} program
+ * Goes on as another program, in this process: arguments, input, output, signals, the exit code and what Node prints of
+ * its errors are the program's own. So it must not be called within `script`.
+ * @param {string} program - its path, from the root where it is relative
  * @param {string[]} args
  */
 export async function become(program, args) {
   // npm passes a SIGTERM on to its shell only: the shell dies, and we would live on with the port.
   const parent = process.ppid
   setInterval(() => process.ppid !== parent && process.kill(process.pid, 'SIGTERM'), 250).unref()
-  const main = join(root, program)
+  const main = resolve(root, program)
   process.argv = [process.execPath, main, ...args]
   await import(pathToFileURL(main).href)
 }

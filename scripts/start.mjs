@@ -1,4 +1,4 @@
-import { become, runNode, script } from './run.mjs'
+import { become, runNode } from './run.mjs'
 
 if (!runNode('scripts/build.mjs')) process.exit(1)
-await script(() => become('packages/compare/dist/main.js', process.argv.slice(2)))
+await become('packages/compare/dist/main.js', process.argv.slice(2))

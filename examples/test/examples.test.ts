@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { on, once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -233,6 +236,45 @@ describe.each(['01-sse-server', '03-ws-server'])('%s', (example) => {
   })
 })
 
+describe.each([
+  ['01-sse-server', ['--port', '--host', '--interval-ms']],
+  ['02-sse-client', ['--url']],
+  ['03-ws-server', ['--port', '--host']],
+  ['04-ws-client', ['--url']],
+  ['05-the-flag', ['--transport']],
+])('%s', (example, options) => {
+  test('--help says its options in at most two lines', async () => {
+    const { code, stdout, stderr } = await run(example, '--help').ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    for (const option of options) expect(stdout).toContain(option)
+    expect(lines(stdout).length).toBeLessThanOrEqual(2)
+  })
+})
+
+test.each([
+  ['01-sse-server', '--port', 'abc', 'a number from 0 to 65535'],
+  ['01-sse-server', '--interval-ms', 'soon', 'a whole number of milliseconds'],
+  ['03-ws-server', '--port', '65536', 'a number from 0 to 65535'],
+  ['02-sse-client', '--url', 'nonsense', 'an http:// or https:// URL'],
+  ['02-sse-client', '--url', 'http://', 'an http:// or https:// URL'],
+  ['04-ws-client', '--url', 'localhost:8080', 'a ws:// or wss:// URL'],
+])('%s %s %s: one line says what it can be', async (example, option, value, what) => {
+  expect(await run(example, option, value).ended).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `${option} must be ${what}, got ${value}\n`,
+  })
+})
+
+test('02-sse-client ends without a word when nobody reads what it prints any more', async () => {
+  const server = await listen('01-sse-server', '--interval-ms', '20')
+  const client = run('02-sse-client', '--url', server.url)
+  await client.prints(/^data: Message 1$/m)
+  client.child.stdout.destroy()
+  const [code] = await once(client.child, 'exit')
+  expect({ code, stderr: client.stderr }).toEqual({ code: 0, stderr: '' })
+})
+
 describe('npm run example', () => {
   const npm = (...args: string[]) => start('npm', ['run', '--silent', 'example', ...args])
 
@@ -244,8 +286,39 @@ describe('npm run example', () => {
 
   test.each([[[]], [['06-none']]])('%j: lists the examples', async (args) => {
     const { code, stderr } = await npm(...args).ended
-    expect(stderr).toContain('01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag\n')
+    expect(stderr).toContain(
+      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag; or the path of',
+    )
     expect(code).toBe(1)
+  })
+
+  test.each([
+    ['ts', 'const flag: string = process.argv[2] ?? ""'],
+    ['js', 'const flag = process.argv[2]'],
+  ])(
+    'runs a .%s file of the user, wherever it lies, and shows the stack of its error',
+    async (type, first) => {
+      const folder = await mkdtemp(join(tmpdir(), 'eitherway-'))
+      onTestFinished(() => rm(folder, { recursive: true }))
+      const path = join(folder, `mine.${type}`)
+      const program = [
+        "import { connect } from '@eitherway/client'",
+        first,
+        'console.log(typeof connect, flag)',
+      ]
+      await writeFile(path, [...program, "throw new Error('my own')"].join('\n'))
+      const { code, stdout, stderr } = await npm(path, '--', 'one').ended
+      expect(stdout).toBe('function one\n')
+      expect(stderr).toMatch(/^Error: my own\n {4}at .*/m)
+      expect(stderr).toContain(`mine.${type}:4:7`)
+      expect(code).toBe(1)
+    },
+  )
+
+  test('says in one line that a file is not there', async () => {
+    const { code, stdout, stderr } = await npm('examples/scratch/none.ts').ended
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^there is no examples\/scratch\/none\.ts to run$/m)
   })
 
   test('a server does not outlive npm', async () => {

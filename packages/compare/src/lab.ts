@@ -4,6 +4,7 @@ import { type AddressInfo, isIPv6, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { requestUrl } from '@eitherway/core'
 import { createHub, type Hub, type Peer, serve } from '@eitherway/server'
+import { refuseUpgrade } from '@eitherway/ws/server'
 import { loadAssets } from './assets.ts'
 import { refusalOf } from './guard.ts'
 import { createGauge } from './vitals.ts'
@@ -165,13 +166,9 @@ function guarded(app: Server, host: string): Server {
     else response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${refusal}\n`)
   })
   return server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (refusalOf(request, host) === undefined) {
-      app.emit('upgrade', request, socket, head)
-      return
-    }
-    // Whoever is refused may be gone already.
-    socket.on('error', () => socket.destroy())
-    socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    const reason = refusalOf(request, host)
+    if (reason === undefined) app.emit('upgrade', request, socket, head)
+    else refuseUpgrade(socket, { status: 403, reason })
   })
 }
 

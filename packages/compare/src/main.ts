@@ -10,6 +10,10 @@ const help = `Opens the lab: Server-Sent Events and WebSocket side by side, in y
   --help   this text
 `
 
+// Started through npm, an option needs the `--` before it, or npm keeps it for itself.
+const isNpm = process.env['npm_lifecycle_event'] === 'start'
+const prefix = isNpm ? 'npm start -- ' : ''
+
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 const command = commandOf(process.argv.slice(2))
@@ -29,6 +33,9 @@ async function run(options: Required<LabOptions>): Promise<void> {
 }
 
 function commandOf(args: string[]): Required<LabOptions> | { help: true } | { complaint: string } {
+  const kept = keptByNpm(args)
+  if (kept !== undefined)
+    return { complaint: `npm kept --${kept} for itself: put a -- before it, as in npm start -- --${kept} …` }
   try {
     const { values } = parseArgs({
       args,
@@ -48,13 +55,22 @@ function commandOf(args: string[]): Required<LabOptions> | { help: true } | { co
   }
 }
 
+/** The option that stood before npm's `--`, so that npm took it, and at most its value came through. */
+function keptByNpm(args: string[]): string | undefined {
+  if (!isNpm) return undefined
+  return ['port', 'host'].find(
+    (name) =>
+      process.env[`npm_config_${name}`] !== undefined && !args.some((arg) => arg.startsWith(`--${name}`)),
+  )
+}
+
 function reasonOf(error: unknown, { host, port }: Required<LabOptions>): string {
   const { code, message } = error as NodeJS.ErrnoException
-  const advice = 'choose another with --port, or --port 0 for any free one'
+  const advice = `choose another with ${prefix}--port <number>, or ${prefix}--port 0 for any free one`
   if (code === 'EADDRINUSE') return `port ${port} on ${host} is in use; ${advice}`
   if (code === 'EACCES') return `port ${port} on ${host} is not allowed for this user; ${advice}`
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return `${host} is no address of this machine; choose another with --host`
+    return `${host} is no address of this machine; choose another with ${prefix}--host <address>`
   }
   return message
 }

@@ -12,14 +12,21 @@ const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 function start(
   args: string[],
+  env: NodeJS.ProcessEnv = {},
 ): ChildProcess & { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream } {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, npm_lifecycle_event: undefined, ...env },
+  })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }
 
-async function run(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = start(args)
+async function run(
+  args: string[],
+  env?: NodeJS.ProcessEnv,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = start(args, env)
   const [[code], stdout, stderr] = await Promise.all([
     once(child, 'exit') as Promise<[number]>,
     text(child.stdout),
@@ -53,17 +60,34 @@ test('a port in use is one line that says what to do', async () => {
   await once(other, 'listening')
   onTestFinished(() => void other.close())
   const { port } = other.address() as AddressInfo
-  expect(await run(['--port', String(port)])).toEqual({
-    code: 1,
+  for (const [env, command] of [
+    [{}, ''],
+    [{ npm_lifecycle_event: 'start' }, 'npm start -- '],
+  ] as const) {
+    expect(await run(['--port', String(port)], env)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `port ${port} on 127.0.0.1 is in use; choose another with ${command}--port <number>, or ${command}--port 0 for any free one\n`,
+    })
+  }
+})
+
+test.each([
+  ['npm start --port 18123', ['18123'], { npm_config_port: 'true' }, 'port'],
+  ['npm start --port=18123', [], { npm_config_port: '18123' }, 'port'],
+  ['npm start --host ::1 -- --port 1', ['::1', '--port', '1'], { npm_config_host: 'true' }, 'host'],
+])('%s: one line says where the -- belongs', async (_, args, env, option) => {
+  expect(await run(args, { npm_lifecycle_event: 'start', ...env })).toEqual({
+    code: 2,
     stdout: '',
-    stderr: `port ${port} on 127.0.0.1 is in use; choose another with --port, or --port 0 for any free one\n`,
+    stderr: `npm kept --${option} for itself: put a -- before it, as in npm start -- --${option} …; --help says what there is\n`,
   })
 })
 
 test('a host that is not of this machine is one line', async () => {
   const { code, stderr } = await run(['--port', '0', '--host', '192.0.2.1'])
   expect(code).toBe(1)
-  expect(stderr).toBe('192.0.2.1 is no address of this machine; choose another with --host\n')
+  expect(stderr).toBe('192.0.2.1 is no address of this machine; choose another with --host <address>\n')
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s closes it cleanly, clients and all', async (signal) => {

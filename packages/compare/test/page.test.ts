@@ -53,6 +53,13 @@ describe.skipIf(!present)('the page in Chromium', () => {
         )
         .map((element) => element.outerHTML.slice(0, 80)),
     )
+  /** Texts that run out of their place, and over what stands beside it. */
+  const overflowing = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('dt, dd:not(.id), th, td, figcaption, p')]
+        .filter((element) => element.scrollWidth > element.clientWidth + 1)
+        .map((element) => element.outerHTML.slice(0, 80)),
+    )
   const panel = (name: string) => page.locator(`[data-panel=${name}]`)
   const figure = async (name: string, which: string) =>
     (await panel(name).locator(`[data-figure=${which}]`).first().textContent()) ?? ''
@@ -120,6 +127,24 @@ describe.skipIf(!present)('the page in Chromium', () => {
     await expectWhole()
   })
 
+  test('an outage shows no old reading as current, and what went with the server counts as a gap, not as lost', async () => {
+    const port = Number(new URL(lab.url).port)
+    await lab.close()
+    for (const name of ['left', 'right']) {
+      await until(name, 'state', 'waiting')
+      for (const which of ['cpu', 'memory', 'load', 'loopDelay']) await until(name, which, '–')
+    }
+    lab = await startLab({ port })
+    for (const name of ['left', 'right']) {
+      await until(name, 'gaps', '1')
+      await until(name, 'cpu', /^\d+$/)
+      expect(await page.locator(`[data-cell="${name}.gaps"]`).textContent()).toBe('1')
+    }
+    await expectWhole()
+    // The browser itself reports every question that nobody answered, as it should.
+    complaints = complaints.filter((text) => !/ERR_CONNECTION|ERR_INCOMPLETE_CHUNKED_ENCODING/.test(text))
+  })
+
   test('the keyboard reaches every control', async () => {
     const reached: string[] = []
     for (let press = 0; press < 6; press += 1) {
@@ -146,10 +171,11 @@ describe.skipIf(!present)('the page in Chromium', () => {
   })
 
   test('nothing sticks out of a phone or a wide screen, or of anything between', async () => {
-    for (const width of [390, 768, 1024, 1280, 1600]) {
+    for (const width of [320, 360, 390, 768, 1024, 1280, 1600]) {
       await page.setViewportSize({ width, height: 900 })
       // The plots follow a frame later.
       await expect.poll(sticksOut, { message: `at ${width}` }).toEqual([])
+      expect(await overflowing(), `at ${width}`).toEqual([])
     }
   })
 })

@@ -28,9 +28,14 @@ export interface Feed {
   readonly sequence: Sequence
   readonly wire: Wire
   readonly points: readonly Point[]
+  /** The latest reading, which may be of long ago: see `isCurrent`. */
   readonly vitals: Vitals | undefined
   readonly load: Load | undefined
+  /** Whether the latest readings still say how the host is now. */
+  isCurrent(now: number): boolean
   readonly reconnects: number
+  /** How often the client was told that messages are gone for good. */
+  readonly gaps: number
   /** The latest thing that happened to the link, for people. */
   readonly note: string
   /** What became of the latest chat message, for people. */
@@ -56,6 +61,8 @@ const gapNotes: Readonly<Record<Gap['reason'], string>> = {
 export const plotMs = 30_000
 /** What the figures are taken over. */
 export const figuresMs = 10_000
+/** Longer than this without a reading, and nobody knows how the host was meanwhile. */
+export const pauseMs = 1000
 
 /** Starts a feed. @param panel - tells the server whose connection is whose. */
 export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
@@ -66,7 +73,9 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
   let points: Point[] = []
   let vitals: Vitals | undefined
   let load: Load | undefined
+  let heardAt = 0
   let reconnects = 0
+  let gaps = 0
   let note = ''
   let echo = ''
   let said = { number: 0, at: 0, pending: false }
@@ -109,6 +118,7 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
     }
   })
   client.onGap(({ reason }) => {
+    gaps += 1
     sequence.restart()
     note = `${gapNotes[reason]}. The client is told of the gap, and the stream goes on.`
     comeback = undefined
@@ -122,6 +132,7 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
   /** @returns how long the message was under way, the clocks' offset included. */
   function receive({ seq, at }: Stamp): number {
     const now = pageMs()
+    heardAt = now
     sequence.add(seq)
     latency.add(now, now - at)
     if (comeback !== undefined) {
@@ -156,8 +167,12 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
     get load() {
       return load
     },
+    isCurrent: (now) => client.state === 'open' && now - heardAt <= pauseMs,
     get reconnects() {
       return reconnects
+    },
+    get gaps() {
+      return gaps
     },
     get note() {
       return note

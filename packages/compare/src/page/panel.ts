@@ -1,7 +1,8 @@
 import type { Clock, Offset } from './clock.ts'
-import { type Feed, type Flag, plotMs } from './feed.ts'
+import { type Feed, type Flag, pauseMs, plotMs } from './feed.ts'
 import { find } from './find.ts'
 import { bytes, decimal, ms, none, whole } from './format.ts'
+import { breakLine } from './line.ts'
 import { createPlot } from './plot.ts'
 
 /** One side of the page. */
@@ -75,7 +76,8 @@ export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: 
     input.disabled = !twoWay
     send.disabled = !twoWay
     write(figuresOf(feed, clock.offset(now), now))
-    if (vitals !== undefined) showCores(cores, vitals.cores)
+    const isCurrent = feed.isCurrent(now)
+    if (vitals !== undefined) showCores(cores, isCurrent ? vitals.cores : vitals.cores.map(() => 0))
   }
 
   return {
@@ -84,11 +86,12 @@ export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: 
       const offset = clock.offset(now)
       if (offset === undefined) return
       const times = feed.points.map(({ at }) => at)
-      cpuPlot.draw(
-        now + offset.ms,
+      const cpu = breakLine(
         times,
-        feed.points.map(({ cpu }) => cpu),
+        feed.points.map((point) => point.cpu),
+        pauseMs,
       )
+      cpuPlot.draw(now + offset.ms, cpu.times, cpu.values)
       latencyPlot.draw(
         now + offset.ms,
         times,
@@ -108,7 +111,9 @@ function decades(low: number, high: number): number[] {
 }
 
 function figuresOf(feed: Feed, offset: Offset | undefined, now: number): Figures {
-  const { client, flag, latency, load, sequence, vitals, wire } = feed
+  const { client, flag, latency, sequence, wire } = feed
+  // What the host was when the link went says nothing of what it is.
+  const { vitals, load } = feed.isCurrent(now) ? feed : { vitals: undefined, load: undefined }
   const latencyOf = (share: number) => {
     const skewedMs = latency.quantile(share, now)
     return skewedMs === undefined || offset === undefined ? undefined : skewedMs + offset.ms
@@ -125,6 +130,7 @@ function figuresOf(feed: Feed, offset: Offset | undefined, now: number): Figures
     perMessage: decimal(wire.bytesPerMessage, 0),
     bytes: bytes(wire.bytes),
     reconnects: whole(feed.reconnects),
+    gaps: whole(feed.gaps),
     lost: whole(sequence.lost),
     twice: whole(sequence.twice),
     disordered: whole(sequence.disordered),

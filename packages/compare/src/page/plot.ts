@@ -2,8 +2,11 @@ import uPlot from 'uplot'
 
 /** A plot over the last seconds. */
 export interface Plot {
-  /** @param now - the right edge; both times on one clock, in milliseconds. */
-  draw(now: number, times: readonly number[], values: readonly (number | undefined)[]): void
+  /**
+   * @param now - the right edge; both times on one clock, in milliseconds.
+   * @param values - `null` breaks the line.
+   */
+  draw(now: number, times: readonly number[], values: readonly (number | null)[]): void
 }
 
 /** Settings of {@link createPlot}. */

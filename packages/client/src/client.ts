@@ -1,8 +1,8 @@
 import type { Close, Direction, Gap, Received, State } from '@eitherway/core'
 import type { DirectionOf, TransportOption } from './transports.ts'
 
-/** Hears the messages of one event: the data, and the whole message. */
-export type Handler<T = unknown> = (data: T, message: Received<T>) => void
+/** Hears the messages of one event: the data, and the whole message. A promise that it returns is awaited for errors only. */
+export type Handler<T = unknown> = (data: T, message: Received<T>) => unknown
 
 /** What every client has, whatever its transport. It outlives its connections. */
 export interface Listener extends AsyncIterable<Received>, AsyncDisposable {

@@ -75,7 +75,8 @@ export function createInbox({ format, maxQueuedBytes, onError }: InboxOptions): 
         // An earlier one may have closed the client or taken this one off.
         if (ended || !readers?.has(handler)) continue
         try {
-          handler(received.data, received)
+          const result = handler(received.data, received)
+          if (result instanceof Promise) result.catch(onError)
         } catch (error) {
           onError(error)
         }

@@ -93,6 +93,17 @@ describe('hearing', () => {
     await client.close()
   })
 
+  test('a handler whose promise fails is told and ends nothing', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const { called, call } = nextCall<unknown>()
+    const client = connect(url, { transport, onError: call })
+    const fault = new Error('mine')
+    client.on('a', () => Promise.reject(fault))
+    write(await accepted(), 'a', 1)
+    expect(await called).toBe(fault)
+    await client.close()
+  })
+
   test('data that is not of the format is told and left out; what follows arrives', async () => {
     const { transport, accepted } = createBench('one-way')
     const errors: Error[] = []

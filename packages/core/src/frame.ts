@@ -1,6 +1,6 @@
 import type { Close } from './close.ts'
 import { ProtocolError } from './errors.ts'
-import { type Message, show } from './message.ts'
+import { byteLength, type Message, show } from './message.ts'
 
 /**
  * What crosses the wire. All but `message` belong to the protocol: an application never sees them.
@@ -123,7 +123,7 @@ export function fromTriple(triple: Triple): Frame {
     case '~close': {
       const { code, reason } = parseObject(event, data)
       const isCode = typeof code === 'number' && Number.isInteger(code) && code >= 1000 && code <= 4999
-      if (!isCode || typeof reason !== 'string') throw malformed(event, data)
+      if (!isCode || typeof reason !== 'string' || byteLength(reason) > 123) throw malformed(event, data)
       return { type: 'close', close: { code, reason } }
     }
     default:

@@ -23,6 +23,8 @@ export interface Waiting {
 export interface Backlog {
   /** Adds the newest. @returns `false` when it is more than may wait, and nothing else may be given up for it. */
   add(waiting: Waiting): boolean
+  /** Gives up all from the oldest to the last of these ids: what stands before one of them was told with it, or in a gap. */
+  forget(ids: ReadonlySet<string>): void
   /** Takes the oldest. */
   shift(): Waiting | undefined
   /** The channels of which some were given up since this was last asked. */
@@ -34,46 +36,86 @@ const costOf = ({ chunk }: Waiting): number => chunk.length + 64
 
 /** Makes an empty backlog. @internal */
 export function createBacklog(maxBytes: number): Backlog {
-  // A set keeps the order and gives up any one at once.
-  const entries = new Set<Waiting>()
-  const newest = new Map<string, Map<string, Waiting>>()
+  // In order. One that was given up leaves an empty place, which is passed over: to close up would cost a walk each time.
+  let entries: (Waiting | undefined)[] = []
+  let head = 0
+  /** Counts places since the beginning, so that a place keeps its number when the list is cut. */
+  let cut = 0
+  const newest = new Map<string, Map<string, number>>()
+  /** Places of messages that may be given up, the oldest first. */
+  let droppable: number[] = []
+  let oldest = 0
   const lost = new Set<string>()
   let bytes = 0
 
-  function remove(waiting: Waiting): void {
-    if (!entries.delete(waiting)) return
+  function removeAt(place: number): Waiting | undefined {
+    const waiting = entries[place - cut]
+    if (waiting === undefined) return undefined
+    entries[place - cut] = undefined
     bytes -= costOf(waiting)
     const events = newest.get(waiting.channel)
-    if (events?.get(waiting.message.event) !== waiting) return
-    events.delete(waiting.message.event)
-    if (events.size === 0) newest.delete(waiting.channel)
+    if (events?.get(waiting.message.event) === place) {
+      events.delete(waiting.message.event)
+      if (events.size === 0) newest.delete(waiting.channel)
+    }
+    return waiting
   }
 
-  function conflate(waiting: Waiting): void {
-    const events = newest.get(waiting.channel) ?? new Map<string, Waiting>()
-    const before = events.get(waiting.message.event)
-    if (before !== undefined) remove(before)
-    newest.set(waiting.channel, events.set(waiting.message.event, waiting))
+  function conflate({ channel, message }: Waiting, place: number): void {
+    const events = newest.get(channel) ?? new Map<string, number>()
+    const before = events.get(message.event)
+    if (before !== undefined) removeAt(before)
+    newest.set(channel, events.set(message.event, place))
+  }
+
+  /** Cuts off what lies behind, when it is the larger part: linear over all. */
+  function trim(): void {
+    if (head > 64 && head * 2 > entries.length) {
+      entries = entries.slice(head)
+      cut += head
+      head = 0
+    }
+    if (oldest > 64 && oldest * 2 > droppable.length) {
+      droppable = droppable.slice(oldest)
+      oldest = 0
+    }
+  }
+
+  function shift(): Waiting | undefined {
+    while (head < entries.length) {
+      const waiting = removeAt(cut + head)
+      head += 1
+      trim()
+      if (waiting !== undefined) return waiting
+    }
+    return undefined
   }
 
   return {
     add(waiting) {
-      if (waiting.policy === 'conflate') conflate(waiting)
-      entries.add(waiting)
+      const place = cut + entries.length
+      if (waiting.policy === 'conflate') conflate(waiting, place)
+      if (waiting.policy === 'drop-oldest') droppable.push(place)
+      entries.push(waiting)
       bytes += costOf(waiting)
-      for (const entry of entries) {
-        if (bytes <= maxBytes) return true
-        if (entry.policy !== 'drop-oldest' || entry === waiting) continue
-        remove(entry)
-        lost.add(entry.channel)
+      while (bytes > maxBytes) {
+        const next = droppable[oldest]
+        if (next === undefined || next === place) break
+        oldest += 1
+        const given = removeAt(next)
+        if (given !== undefined) lost.add(given.channel)
       }
+      // Places that were given up before they were reached would pile up under a reader that never reads.
+      while (head < entries.length && entries[head] === undefined) head += 1
+      trim()
       return bytes <= maxBytes
     },
-    shift() {
-      const [first] = entries
-      if (first !== undefined) remove(first)
-      return first
+    forget(ids) {
+      const last = entries.findLastIndex((waiting) => waiting !== undefined && ids.has(waiting.message.id))
+      for (; head <= last; head += 1) removeAt(cut + head)
+      trim()
     },
+    shift,
     takeLost() {
       const channels = [...lost]
       lost.clear()

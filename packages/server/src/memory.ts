@@ -108,7 +108,12 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
         const log = logs.get(channel)
         if (log !== undefined) evict(log, ({ at }) => now - at > maxAgeMs)
         if (number < (log?.evicted ?? forgotten)) lost.push(channel)
-        else if (log !== undefined) found.push(...log.entries.slice(firstAfter(log.entries, number)))
+        else if (log !== undefined) {
+          // One by one: a call takes only so many arguments.
+          for (let at = firstAfter(log.entries, number); at < log.entries.length; at += 1) {
+            found.push(log.entries[at] as Entry)
+          }
+        }
       }
       const messages = found.sort((a, b) => a.seq - b.seq).map(({ message }) => message)
       return lost.length === 0 ? { messages } : { messages, gap: { reason: 'evicted', channels: lost } }

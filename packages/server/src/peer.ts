@@ -109,9 +109,9 @@ export function createPeer(connection: ServerConnection, format: Format, maxQueu
   }
 
   async function release(known: ReadonlySet<string>): Promise<void> {
+    backlog.forget(known)
     for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) {
       tellLost()
-      if (known.has(next.message.id)) continue
       if (write(next.chunk) > highWaterBytes) await connection.drained()
     }
     tellLost()

@@ -4,7 +4,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { show } from '@eitherway/core'
 import { createListener as createSseListener, type Request, type Response } from '@eitherway/sse/server'
-import { createListener as createWsListener } from '@eitherway/ws/server'
+import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
 import type { Hub } from './hub.ts'
 
 /** A server of Node's http, https or http2. */
@@ -61,10 +61,7 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   }
   const refuseUpgrade = (_: IncomingMessage, socket: Duplex) => {
     if (socket.writableEnded || !isAlone(server, 'upgrade')) return
-    socket.on('error', () => {
-      // It is on its way out.
-    })
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    rejectUpgrade(socket, { status: 404, reason: 'there is nothing at this path' })
   }
   refusers.add(refuseRequest).add(refuseUpgrade)
   server.on('request', refuseRequest)

@@ -51,13 +51,26 @@ export function createListener(
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
     response.on('error', () => undefined)
     const arrival = arrivalOf(request)
-    const refusal = arrival === undefined ? invalid : admit?.(arrival)
+    const refusal =
+      arrival === undefined ? invalid : isBehind(request, response) ? pipelined : admit?.(arrival)
     if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
     else accept(open(request, response, arrival, closeTimeoutMs))
   }
 }
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
+const pipelined: Refusal = {
+  status: 503,
+  reason: 'a stream cannot wait behind another answer on one connection',
+}
+
+/**
+ * Whether another answer has to end first. Behind a stream that never ends this one would never begin, and Node would not
+ * even say that its client is gone.
+ */
+function isBehind(request: Request, response: ServerResponse): boolean {
+  return !('stream' in request) && response.socket === null
+}
 
 function refuse(response: ServerResponse, { status, reason, retryAfterMs }: Refusal): void {
   if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000))

@@ -532,9 +532,24 @@ describe('over HTTP/1.1, byte by byte', () => {
     },
   )
 
+  test('of requests that are sent at once only the first becomes a stream: the others could never begin', async () => {
+    const { url, accepted } = await serve(http1)
+    const { received } = exchange(url, ask('') + ask('') + ask())
+    const connection = await accepted()
+    connection.close()
+    const answers = (await received).toString().split(/(?=HTTP\/1\.1 )/)
+    expect(answers.map((answer) => answer.split('\r\n', 1)[0])).toEqual([
+      'HTTP/1.1 200 OK',
+      'HTTP/1.1 503 Service Unavailable',
+      'HTTP/1.1 503 Service Unavailable',
+    ])
+  })
+
   test('after a 400 the connection serves on', async () => {
     const { url, accepted } = await serve(http1)
-    const { received } = exchange(url, `GET /live HTTP/1.1\r\nHost: [\r\n\r\n${ask()}`)
+    const { received, socket } = exchange(url, 'GET /live HTTP/1.1\r\nHost: [\r\n\r\n')
+    await once(socket, 'data')
+    socket.write(ask())
     const connection = await accepted()
     connection.close()
     const answers = (await received).toString().split(/(?=HTTP\/1\.1 )/)

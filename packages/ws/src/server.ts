@@ -18,6 +18,8 @@ import {
   fitReason,
   type Limits,
   type Message,
+  maxIdBytes,
+  maxNameBytes,
   ProtocolError,
   type Refusal,
   remoteOf,
@@ -82,12 +84,12 @@ export function createListener(
     })
     const arrival = arrivalOf(request)
     if (arrival === undefined) {
-      refuse(socket, { status: 400, reason: 'the request names no valid URL' })
+      refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
       return
     }
     const refusal = admit?.(arrival)
     if (refusal !== undefined && !offersOurs(request)) {
-      refuse(socket, refusal)
+      refuseUpgrade(socket, refusal)
       return
     }
     server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -121,9 +123,19 @@ function turnAway(connection: ServerConnection, refusal: Refusal): void {
   connection.close(closeOfRefusal(refusal))
 }
 
-function refuse(socket: Duplex, { status, reason, retryAfterMs }: Refusal): void {
+/**
+ * Answers an upgrade that gets no link with an HTTP status, and lets go of the socket.
+ *
+ * @param socket - as the `upgrade` event handed it over.
+ */
+export function refuseUpgrade(socket: Duplex, { status, reason, retryAfterMs }: Refusal): void {
   const text = `${reason}\n`
   const wait = retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(retryAfterMs / 1000)}\r\n`
+  socket.on('error', () => {
+    // It is on its way out.
+  })
+  // Sockets of Node's http are half open by choice: one whose client goes on writing would stay for ever.
+  socket.once('finish', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n${wait}` +
       `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${byteLength(text)}\r\n\r\n${text}`,
@@ -178,6 +190,11 @@ function open(
       for (const frame of decoder.push(isBinary ? bytes : bytes.toString())) {
         // The protocol's own frames come from servers only; a newer client's are passed over.
         if (frame.type !== 'message') continue
+        if (frame.message.event.length > maxNameBytes || frame.message.id.length > maxIdBytes) {
+          const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
+          leave({ code: closeCode.protocolError, reason })
+          return
+        }
         if (messages.push(frame.message, costOf(frame.message)) > highWaterBytes) void holdBack()
       }
     } catch (error) {

@@ -54,6 +54,7 @@ describe('what is malformed is refused with 1002, and says what it was', () => {
     ['a negative retry', '\n~retry\n-1'],
     ['a close without a code', '\n~close\n{"reason":""}'],
     ['a close with a code out of range', '\n~close\n{"code":70000,"reason":""}'],
+    ['a close whose reason is too long', `\n~close\n{"code":4000,"reason":"${'x'.repeat(124)}"}`],
     ['a close whose reason is no text', '\n~close\n{"code":4000,"reason":{}}'],
   ])('%s', (_, wire) => {
     const push = () => codec.decoder().push(wire)

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { createMessage, type Frame } from '@eitherway/core'
 import { describe, expect, test } from 'vitest'
 import { clientFrame, raw, start } from './bench.ts'
@@ -29,6 +31,12 @@ describe('the handshake', () => {
     const { port } = await start()
     expect((await raw(port)).head).not.toContain('Sec-WebSocket-Extensions')
   })
+})
+
+test('a refused upgrade lets go of its socket, also where the client goes on writing', async () => {
+  const { port, server } = await start({ admit: () => ({ status: 403, reason: 'no' }) })
+  const [[socket]] = (await Promise.all([once(server, 'connection'), raw(port)])) as [[Socket], unknown]
+  if (!socket.destroyed) await once(socket, 'close')
 })
 
 describe('frames on the wire', () => {
@@ -124,6 +132,29 @@ describe('what a hostile client sends ends its link and nothing else', () => {
       'a message of eitherway.v1 is id, event and data, split by line feeds; got "no line feeds"',
     ])
     expect((await client.read(4)).subarray(2)).toEqual(Buffer.from([1002 >> 8, 1002 & 0xff]))
+  })
+
+  test.each([
+    ['an event', `\n${'e'.repeat(256)}\nx`],
+    ['an id', `${'1'.repeat(129)}\ne\nx`],
+  ])('%s that is too long: 1002', async (_, wire) => {
+    const { port, accepted } = await start()
+    const client = await raw(port, { subprotocol: 'eitherway.v1' })
+    client.socket.write(clientFrame(1, wire))
+    expect((await (await accepted()).closed).code).toBe(1002)
+  })
+
+  test('a flood of empty messages that nobody reads is held back', async () => {
+    const { port, accepted } = await start()
+    const client = await raw(port)
+    await accepted()
+    const flood = Buffer.concat(Array.from({ length: 10_000 }, () => clientFrame(1, '')))
+    let sent = 0
+    // The sockets in between take a few megabytes; what they do not take waits at the client.
+    while (sent < 5_000 && client.socket.write(flood)) sent += 1
+    for (; sent < 300; sent += 1) client.socket.write(flood)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(client.socket.writableLength).toBeGreaterThan(1_000_000)
   })
 
   test("a client that plays the server's frames is not heard", async () => {

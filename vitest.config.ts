@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'examples/scratch/**'],
     typecheck: {
       enabled: true,
       include: ['packages/*/test/**/*.test-d.ts'],

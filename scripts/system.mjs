@@ -27,6 +27,18 @@ const parts = [
     present: () => onPath('curl'),
   },
   {
+    name: 'nginx',
+    enables: 'tests through nginx',
+    packages: ['nginx'],
+    present: () => onPath('nginx'),
+  },
+  {
+    name: 'haproxy',
+    enables: 'tests through HAProxy',
+    packages: ['haproxy'],
+    present: () => onPath('haproxy'),
+  },
+  {
     // Debian's packages belong to /usr/bin/python3, which need not be the first `python3` in the PATH.
     name: 'python',
     enables: 'tests with Python clients and servers',
@@ -79,7 +91,8 @@ function installPackages(packages) {
 
 /** @param {string} command */
 function onPath(command) {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+  // Servers live in `sbin`, which is not in everybody's PATH.
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'].some((folder) => {
     try {
       accessSync(join(folder, command), constants.X_OK)
       return true

@@ -122,16 +122,16 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   const links = createLinks(url, limits, {
     opened(connection, request) {
-      feed({ type: 'opened' })
+      feed({ type: 'opened', greetMs: greetMsOf(request) })
       attach(connection, request)
     },
     handed(connection, request) {
       overlap.handed()
-      feed({ type: 'handed', at: request.lastEventId })
+      feed({ type: 'handed', at: request.lastEventId, greetMs: greetMsOf(request) })
       attach(connection, request)
     },
     frame(frame) {
-      hasBrought = true
+      if (frame.type !== 'retry' && frame.type !== 'heartbeat') hasBrought = true
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
     lost(loss) {
@@ -143,7 +143,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   /** What the current link was asked for. */
   let asked: LinkRequest | undefined
-  /** Whether the current link has brought a frame: before that there is no position to take over at. */
+  /** Whether the current link has brought what can give a position: before that there is none to take over at. */
   let hasBrought = false
   const overlap = createOverlap()
   function attach(connection: Connection, request: LinkRequest): void {
@@ -152,6 +152,9 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     outbox.detach()
     if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
   }
+
+  /** Whoever serves channels greets; any other server may be silent for as long as it likes. */
+  const greetMsOf = ({ channels }: LinkRequest): number => (channels.length > 0 ? settings.connectMs : 0)
 
   const request = (over: NamedTransport): LinkRequest => ({
     transport: over,

@@ -33,9 +33,11 @@ export function createOverlap(): Overlap {
       recorded = new Set()
     },
     handed() {
+      // What is still to come again from the handover before is newer than all that came since.
+      const isOver = known.size === 0
       for (const id of recorded ?? []) {
         known.add(id)
-        last = id
+        if (isOver) last = id
       }
       recorded = undefined
     },

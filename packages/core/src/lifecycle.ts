@@ -39,7 +39,8 @@ export interface Lifecycle {
 
 /** What happens to a client. Whoever drives it sees to it that only the current link speaks. */
 export type Input =
-  | { readonly type: 'opened' }
+  /** `greetMs`: how long the server may be silent before its hello says more; 0 or left out for ever, as plain servers do. */
+  | { readonly type: 'opened'; readonly greetMs?: number }
   | { readonly type: 'frame'; readonly frame: Frame }
   /** The link ended, or did not come about. `random` in [0, 1). */
   | {
@@ -53,7 +54,7 @@ export type Input =
   /** Something says that trying now is worth it: the network is back, the page is seen again. */
   | { readonly type: 'wake'; readonly random: number }
   /** A second link has taken over; `at` is the position that it was asked from. */
-  | { readonly type: 'handed'; readonly at: string }
+  | { readonly type: 'handed'; readonly at: string; readonly greetMs?: number }
   /** The current link, or the wait for one, is to give way to a new one now. */
   | { readonly type: 'restart'; readonly close: Close }
   /** The application is done. */
@@ -79,6 +80,8 @@ export interface Step {
 }
 
 const graceMs = 10_000
+/** An hour. A server that names more says nothing, and more than 24 days would make timers fire at once. */
+const maxHeartbeatMs = 3_600_000
 
 /** The first step of a life. */
 export function begin(lastEventId: string, options: LifecycleOptions): Step {
@@ -99,7 +102,7 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
   if (life.state === 'closed') return { next: life, effects: [] }
   switch (input.type) {
     case 'opened': {
-      const silenceMs = options.silenceMs ?? 0
+      const silenceMs = options.silenceMs ?? input.greetMs ?? 0
       return {
         next: { ...life, state: 'open', silenceMs, close: undefined },
         effects: [{ type: 'deadline', ms: silenceMs }],
@@ -119,7 +122,7 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
         effects: [{ type: 'hasten', ms: waitFor({ ...life, attempt: 0 }, input.random, options) }],
       }
     case 'handed': {
-      const silenceMs = options.silenceMs ?? 0
+      const silenceMs = options.silenceMs ?? input.greetMs ?? 0
       return {
         next: { ...life, state: 'open', lastEventId: input.at, silenceMs, close: undefined },
         effects: [{ type: 'deadline', ms: silenceMs }],
@@ -159,7 +162,9 @@ function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step
       return { next: { ...life, lastEventId: frame.id, attempt: 0 }, effects: [alive] }
     case 'hello': {
       // No proof of life yet: a server that greets and closes at once would be asked again without a pause.
-      const silenceMs = options.silenceMs ?? (frame.heartbeatMs === 0 ? 0 : frame.heartbeatMs + graceMs)
+      const silenceMs =
+        options.silenceMs ??
+        (frame.heartbeatMs === 0 ? 0 : Math.min(frame.heartbeatMs, maxHeartbeatMs) + graceMs)
       const lastEventId = frame.id === '' ? life.lastEventId : frame.id
       return { next: { ...life, lastEventId, silenceMs }, effects: [{ type: 'deadline', ms: silenceMs }] }
     }

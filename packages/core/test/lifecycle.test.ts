@@ -93,9 +93,21 @@ describe('silence', () => {
   test('is what the server announced and ten seconds of grace', () => {
     expect(live([opened, hello('', 25_000)]).effects).toEqual([{ type: 'deadline', ms: 35_000 }])
   })
+  test('is an hour and the grace at most, whatever the server announces', () => {
+    expect(live([opened, hello('', 4_294_967_296)]).effects).toEqual([{ type: 'deadline', ms: 3_610_000 }])
+  })
   test('may last for ever where the server announced nothing', () => {
     expect(live([opened]).effects).toEqual([{ type: 'deadline', ms: 0 }])
     expect(live([opened, hello('', 0)]).effects).toEqual([{ type: 'deadline', ms: 0 }])
+  })
+  test('may not last for ever on an open link whose server has yet to greet', () => {
+    const greeting: Input = { type: 'opened', greetMs: 10_000 }
+    expect(live([greeting]).effects).toEqual([{ type: 'deadline', ms: 10_000 }])
+    expect(live([greeting, frame({ type: 'retry', retryMs: 500 })]).effects).toEqual([
+      { type: 'deadline', ms: 10_000 },
+    ])
+    expect(live([greeting, hello('e-7')]).effects).toEqual([{ type: 'deadline', ms: 35_000 }])
+    expect(live([greeting, deadline]).life).toMatchObject({ state: 'waiting', close: { code: 4000 } })
   })
   test("is the application's where it has set one", () => {
     const own = { ...options, silenceMs: 3_000 }

@@ -10,7 +10,8 @@ import { afterAll } from 'vitest'
 const parts = new Set(process.env['EITHERWAY_PARTS']?.split(','))
 
 /** Whether this part of the system is not here, so that the tests that need it cannot run. */
-export const lacks = (part: 'chromium' | 'firefox' | 'curl' | 'python'): boolean => !parts.has(part)
+export const lacks = (part: 'chromium' | 'firefox' | 'curl' | 'python' | 'nginx' | 'haproxy'): boolean =>
+  !parts.has(part)
 
 /** A hub behind a real server, and a cable that can be cut. */
 export interface TestHub extends AsyncDisposable {

@@ -249,6 +249,25 @@ describe('resuming', () => {
     await hub.close()
   })
 
+  test('what came while history was read does not follow what is newer, in a channel whose history ran out', async () => {
+    const kept = memoryBroker({ messages: 1 })
+    const broker = {
+      ...kept,
+      async history(channels: readonly string[], after: string) {
+        for (const channel of ['a', 'a', 'b']) await kept.publish(channel, channel, '1')
+        return kept.history(channels, after)
+      },
+    }
+    const hub = createHub({ broker })
+    const lastEventId = await kept.position()
+    const reader = await join(hub, { channels: ['a', 'b'], lastEventId })
+    expect(await reader.frame('gap')).toMatchObject({ gap: { reason: 'evicted', channels: ['a'] } })
+    expect(await reader.message()).toMatchObject({ event: 'b' })
+    const id = await hub.publish('a', 2)
+    expect(await reader.message()).toMatchObject({ id })
+    await hub.close()
+  })
+
   test('where the broker fails, the peer is closed with a code that invites to come back', async () => {
     const errors: unknown[] = []
     const fault = new Error('the broker is gone')

@@ -6,6 +6,15 @@
  */
 export { type BrokerSetup, type BrokerSuite, brokerSuite } from './broker-suite.ts'
 export { type CodecSuite, codecSuite } from './codec-suite.ts'
+export {
+  createNetwork,
+  type Meeting,
+  type Network,
+  type NetworkLink,
+  type NetworkOptions,
+  type Timers,
+  type Wire,
+} from './network.ts'
 export { dataSamples, frameSamples, messageSamples } from './samples.ts'
 export { assert, assertEqual, failureOf, seeded, type TestFunction, within } from './suite.ts'
 export { type TransportSetup, type TransportSuite, transportSuite } from './transport-suite.ts'

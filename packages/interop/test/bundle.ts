@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+/** A script that runs a program of `programs/` with these settings, and needs nothing else. */
+export async function bundle(
+  program: string,
+  settings: object,
+  platform: 'browser' | 'node',
+): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import { start } from './${program}.ts'; void start(${JSON.stringify(settings)})`,
+      resolveDir: fileURLToPath(new URL('programs', import.meta.url)),
+    },
+    bundle: true,
+    write: false,
+    platform,
+    format: platform === 'node' ? 'cjs' : 'esm',
+    conditions: ['@eitherway/source'],
+  })
+  return outputFiles[0]!.text
+}

@@ -1,0 +1,56 @@
+import type { Client } from '@eitherway/client'
+import { within } from '@eitherway/core/testing'
+
+/** What a client has heard of some events. */
+export interface Heard {
+  /** So far: the event and the data of each, in order. */
+  readonly all: readonly unknown[]
+  /** All, once there are so many. */
+  until(count: number): Promise<readonly unknown[]>
+}
+
+/** Keeps what a client hears of these events. Ask before anything can come. */
+export function hear(client: Client, events: readonly string[]): Heard {
+  const all: unknown[] = []
+  let wake = () => {}
+  for (const event of events) {
+    client.on(event, (data) => {
+      all.push([event, data])
+      wake()
+    })
+  }
+  return {
+    all,
+    async until(count) {
+      const done = (async () => {
+        while (all.length < count) {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      })()
+      await within(done, `${count} messages of ${events.join(' and ')}`, 20_000).catch((error: Error) => {
+        throw new Error(`${error.message}, of which ${all.length} came`, { cause: error })
+      })
+      return all
+    },
+  }
+}
+
+/** Fulfils when the client has a position: from here on nothing is lost. */
+export async function positioned(client: Client): Promise<void> {
+  await eventually(() => client.lastEventId !== '', 'a position')
+}
+
+/** Fulfils when it holds. It is looked at again and again: for what tells nobody that it has changed. */
+export async function eventually(holds: () => boolean, what: string, ms = 20_000): Promise<void> {
+  let late = false
+  const held = (async () => {
+    while (!holds() && !late) await new Promise((resolve) => setTimeout(resolve, 1))
+  })()
+  try {
+    await within(held, what, ms)
+  } finally {
+    late = true
+  }
+}

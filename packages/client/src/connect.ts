@@ -131,12 +131,20 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       attach(connection, request)
     },
     frame(frame) {
+      // What this link left out, one that was asked before would bring, behind what is newer.
+      if (frame.type === 'gap') links.abandon()
+      // What a gap left out may lie between the ids that follow it, until a position ends that.
+      if (frame.type === 'gap' && frame.gap.reason !== 'slow') isMending = frame.id === ''
+      else if (frame.type === 'position') isMending = false
+      if (!isMending) mended()
       if (frame.type !== 'retry' && frame.type !== 'heartbeat') hasBrought = true
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
     lost(loss) {
+      isMending = false
       outbox.detach()
       feed({ type: 'lost', random: Math.random(), ...loss })
+      mended()
     },
     failed: onError,
   })
@@ -145,10 +153,15 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   let asked: LinkRequest | undefined
   /** Whether the current link has brought what can give a position: before that there is none to take over at. */
   let hasBrought = false
+  /** Whether the link is between a gap and the position behind it: from there a second link would bring what was left out. */
+  let isMending = false
+  let mended: () => void = () => undefined
   const overlap = createOverlap()
   function attach(connection: Connection, request: LinkRequest): void {
     asked = request
     hasBrought = false
+    isMending = false
+    mended()
     outbox.detach()
     if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
   }
@@ -181,6 +194,8 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
         links.open(request(transport))
         break
       case 'disconnect':
+        isMending = false
+        mended()
         outbox.detach()
         links.drop(effect.close)
         break
@@ -208,6 +223,11 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   /** Lets a link with today's channels take over without a break; where there is none to go on meanwhile, the next one has them. */
   async function reopen(over: NamedTransport): Promise<void> {
+    while (life.state === 'open' && isMending) {
+      await new Promise<void>((resolve) => {
+        mended = resolve
+      })
+    }
     if (life.state === 'open' && hasBrought) {
       overlap.begin()
       try {
@@ -266,6 +286,8 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     stopWaking()
     inbox.end()
     outbox.end(close)
+    isMending = false
+    mended()
     settle(close)
   }
 

@@ -45,6 +45,8 @@ export interface Links {
    * @throws (by rejection) ConnectError when that does not come about within `ms`; the current link is then as it was.
    */
   replace(request: LinkRequest, ms: number): Promise<void>
+  /** Gives up a second link that has not taken over yet; its `replace` fails. */
+  abandon(): void
   /** Ends every link. */
   drop(close?: Close): void
 }
@@ -144,6 +146,11 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
       } finally {
         clearTimeout(timer)
       }
+    },
+    abandon() {
+      const given = candidate
+      candidate = undefined
+      end(given)
     },
     drop(close) {
       const ending = [current, candidate]

@@ -507,6 +507,40 @@ describe('a second link', () => {
     }
   })
 
+  test('is given up when the first is told of a gap: it would bring what was left out, behind what is newer', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a'] })
+    const first = await accepted()
+    hello(first, 'e-0')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-0'))
+    const subscribing = client.subscribe('b')
+    const second = await accepted()
+    const outcome = expect(subscribing).rejects.toThrow(ConnectError)
+    first.write(first.encoder.encode({ type: 'gap', id: 'e-9', gap: { reason: 'slow', channels: ['a'] } }))
+    await outcome
+    await second.closed
+    expect([client.state, client.lastEventId, client.channels]).toEqual(['open', 'e-9', ['a']])
+    await client.close()
+  })
+
+  test('after a gap is asked for only when what follows it has ended in a position', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a', 'b'] })
+    const first = await accepted()
+    hello(first, '')
+    first.write(first.encoder.encode({ type: 'gap', id: '', gap: { reason: 'evicted', channels: ['b'] } }))
+    write(first, 'a', 1, 'e-5')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-5'))
+    const subscribing = client.subscribe('c')
+    const asked = accepted()
+    first.write(first.encoder.encode({ type: 'position', id: 'e-8' }))
+    const second = await asked
+    expect(second.lastEventId).toBe('e-8')
+    hello(second, 'e-8')
+    await subscribing
+    await client.close()
+  })
+
   test('that never brings a frame is given up', async () => {
     const { transport, accepted } = createBench('one-way')
     const client = connect(url, { transport, channels: ['a'], connectMs: 3_000 })

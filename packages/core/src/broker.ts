@@ -10,6 +10,8 @@ export interface History {
   readonly messages: readonly Message[]
   /** What history can no longer give back. A channel of a gap is not replayed in part: its state has to be read anew. */
   readonly gap?: Gap
+  /** Where the reading ended, told by the same step: what is published later comes after it. */
+  readonly position: string
 }
 
 /**

@@ -208,34 +208,29 @@ export function createHub(options: HubOptions = {}): Hub {
       follow(channel, peer)
     }
     try {
-      const missed = await greet(peer, channels)
-      for (const message of missed) await peer.pace({ type: 'message', message })
-      await peer.release(new Set(missed.map(({ id }) => id)))
+      await catchUp(peer, channels)
     } catch (error) {
       peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
       throw error
     }
   }
 
-  /** The first frames of a peer that follows channels. @returns what it missed. */
-  async function greet(peer: HubPeer, channels: readonly string[]): Promise<readonly Message[]> {
+  /** The greeting of a peer that follows channels, what it missed, and then what came meanwhile. */
+  async function catchUp(peer: HubPeer, channels: readonly string[]): Promise<void> {
     const { lastEventId } = peer
-    // Before history is read: what is published in between comes after it, and must not lie behind the position.
-    const position = await broker.position()
     if (lastEventId === '') {
-      peer.writeFrame({ type: 'hello', id: position, heartbeatMs })
-      return []
+      peer.writeFrame({ type: 'hello', id: await broker.position(), heartbeatMs })
+      await peer.release(new Set())
+      return
     }
-    const { messages, gap } = await broker.history(channels, lastEventId)
-    if (gap === undefined) {
-      peer.writeFrame({ type: 'hello', id: lastEventId, heartbeatMs })
-      return messages
-    }
-    const id = messages.length > 0 ? '' : position
-    peer.writeFrame({ type: 'hello', id: '', heartbeatMs })
+    const { messages, gap, position } = await broker.history(channels, lastEventId)
+    peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
     // Before any new id, so that no cut can part the news of the loss from the position behind it.
-    peer.writeFrame({ type: 'gap', id, gap })
-    return messages
+    if (gap !== undefined) peer.writeFrame({ type: 'gap', id: messages.length > 0 ? '' : position, gap })
+    for (const message of messages) await peer.pace({ type: 'message', message })
+    // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
+    if (gap !== undefined && messages.length > 0) peer.writeFrame({ type: 'position', id: position })
+    await peer.release(new Set([...messages.map(({ id }) => id), position]))
   }
 
   async function listen(peer: HubPeer, messages: AsyncIterable<Message>): Promise<void> {

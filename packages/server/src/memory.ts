@@ -96,11 +96,12 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
       return idOf(seq)
     },
     async history(channels, after) {
+      const position = idOf(seq)
       const { epoch: theirs, number } = parseId(after)
       if (number === undefined || (theirs === epoch && number > seq)) {
-        return { messages: [], gap: { reason: 'unknown', channels } }
+        return { messages: [], gap: { reason: 'unknown', channels }, position }
       }
-      if (theirs !== epoch) return { messages: [], gap: { reason: 'epoch', channels } }
+      if (theirs !== epoch) return { messages: [], gap: { reason: 'epoch', channels }, position }
       const now = Date.now()
       const found: Entry[] = []
       const lost: string[] = []
@@ -116,7 +117,9 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
         }
       }
       const messages = found.sort((a, b) => a.seq - b.seq).map(({ message }) => message)
-      return lost.length === 0 ? { messages } : { messages, gap: { reason: 'evicted', channels: lost } }
+      return lost.length === 0
+        ? { messages, position }
+        : { messages, gap: { reason: 'evicted', channels: lost }, position }
     },
   }
 }

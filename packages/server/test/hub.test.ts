@@ -169,7 +169,9 @@ describe('resuming', () => {
     const reader = await join(hub, { channels: ['a', 'b'], lastEventId: first })
     expect(reader.hello).toMatchObject({ id: '' })
     expect(await reader.next()).toEqual({ type: 'gap', id: '', gap: { reason: 'evicted', channels: ['a'] } })
-    expect(await reader.message()).toMatchObject({ data: '4' })
+    expect(await reader.next()).toMatchObject({ type: 'message', message: { data: '4' } })
+    // Behind what was left out, or the last id of another channel would bring it up again.
+    expect(await reader.next()).toMatchObject({ type: 'position' })
     const id = await hub.publish('a', 5)
     expect(await reader.message()).toMatchObject({ id, data: '5' })
     await hub.close()

@@ -47,11 +47,8 @@ export function brokerSuite({ test, setup }: BrokerSuite): void {
   check('the position is that of the newest message', async ({ broker }) => {
     const ids = await publish(broker, ['a', 'b', 'c'])
     assertEqual(await broker.position(), ids.at(-1), 'the position')
-    assertEqual(
-      await broker.history(['a', 'b', 'c'], await broker.position()),
-      { messages: [] },
-      'what followed',
-    )
+    const position = await broker.position()
+    assertEqual(await broker.history(['a', 'b', 'c'], position), { messages: [], position }, 'what followed')
   })
 
   check('history gives back what followed, with its event and data, text and bytes', async ({ broker }) => {
@@ -65,6 +62,7 @@ export function brokerSuite({ test, setup }: BrokerSuite): void {
           { id, event: 'tick', data: 'ü\n' },
           { id: other, event: 'bytes', data: Uint8Array.of(0, 10, 255) },
         ],
+        position: other,
       },
       'what followed',
     )
@@ -101,7 +99,7 @@ export function brokerSuite({ test, setup }: BrokerSuite): void {
     )
     assertEqual(
       await broker.history(['a'], ids[0] ?? ''),
-      { messages: [], gap: { reason: 'evicted', channels: ['a'] } },
+      { messages: [], gap: { reason: 'evicted', channels: ['a'] }, position: ids.at(-1) },
       'from one before',
     )
   })
@@ -128,14 +126,18 @@ export function brokerSuite({ test, setup }: BrokerSuite): void {
       Array.from({ length: kept + 5 }, () => 'a'),
     )
     const position = await broker.position()
-    assertEqual(await broker.history(['a', 'never used'], position), { messages: [] }, 'what followed')
+    assertEqual(
+      await broker.history(['a', 'never used'], position),
+      { messages: [], position },
+      'what followed',
+    )
   })
 
   check('an id of an earlier life is a gap', async ({ broker, formerPosition }) => {
-    await publish(broker, ['a'])
+    const [position] = await publish(broker, ['a'])
     assertEqual(
       await broker.history(['a', 'b'], formerPosition),
-      { messages: [], gap: { reason: 'epoch', channels: ['a', 'b'] } },
+      { messages: [], gap: { reason: 'epoch', channels: ['a', 'b'] }, position },
       'what followed',
     )
   })

@@ -223,11 +223,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   /** Lets a link with today's channels take over without a break; where there is none to go on meanwhile, the next one has them. */
   async function reopen(over: NamedTransport): Promise<void> {
-    while (life.state === 'open' && isMending) {
-      await new Promise<void>((resolve) => {
-        mended = resolve
-      })
-    }
+    if (life.state === 'open' && isMending) await mending()
     if (life.state === 'open' && hasBrought) {
       overlap.begin()
       try {
@@ -243,6 +239,17 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (life.state === 'waiting') wake()
     else feed({ type: 'restart', close: { code: closeCode.normal, reason: 'asked anew' } })
     await opened()
+  }
+
+  /** Fulfils when the position behind a gap has come, the link has gone, or a server that owes one has had its time. */
+  async function mending(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    await new Promise<void>((resolve) => {
+      mended = resolve
+      timer = setTimeout(resolve, settings.connectMs || maxTimerMs)
+    })
+    clearTimeout(timer)
+    isMending = false
   }
 
   /** Fulfils when there is a link. */

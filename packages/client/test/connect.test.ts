@@ -541,6 +541,24 @@ describe('a second link', () => {
     await client.close()
   })
 
+  test('waits no longer than a link may take for a position that a server owes after a gap', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a', 'b'], connectMs: 3_000 })
+    const first = await accepted()
+    hello(first, '')
+    first.write(first.encoder.encode({ type: 'gap', id: '', gap: { reason: 'evicted', channels: ['b'] } }))
+    write(first, 'a', 1, 'e-5')
+    await vi.waitFor(() => expect(client.lastEventId).toBe('e-5'))
+    const subscribing = client.subscribe('c')
+    await new Promise((resolve) => setImmediate(resolve))
+    vi.advanceTimersByTime(3_000)
+    hello(await accepted(), 'e-5')
+    await subscribing
+    expect(client.channels).toEqual(['a', 'b', 'c'])
+    await client.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   test('that never brings a frame is given up', async () => {
     const { transport, accepted } = createBench('one-way')
     const client = connect(url, { transport, channels: ['a'], connectMs: 3_000 })

@@ -1,48 +1,17 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Client, ConnectError, connect, type Gap } from '@eitherway/client'
+import { ConnectError, connect, type Gap } from '@eitherway/client'
 import { seeded, within } from '@eitherway/core/testing'
 import { createHub, memoryBroker, serve } from '@eitherway/server'
 import { describe, expect, test } from 'vitest'
 import { nextPeer, startHub } from './harness.ts'
+import { hearData, positioned } from './heard.ts'
 
 const transports = ['sse', 'ws'] as const
 const other = { sse: 'ws', ws: 'sse' } as const
 
-/** Fulfils when the client has heard so many messages of an event. */
-function heard<T>(client: Client, event: string): { readonly all: T[]; until(count: number): Promise<T[]> } {
-  const all: T[] = []
-  let wake = () => {}
-  client.on<T>(event, (data) => {
-    all.push(data)
-    wake()
-  })
-  return {
-    all,
-    async until(count) {
-      const done = (async () => {
-        while (all.length < count) {
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-        }
-      })()
-      await within(done, `${count} messages of ${event}, of which ${all.length} came`)
-      return all
-    },
-  }
-}
-
 const counted = (count: number, from = 0): number[] => Array.from({ length: count }, (_, at) => from + at)
-
-/** Fulfils when the client has a position: from here on nothing is lost. */
-async function positioned(client: Client): Promise<void> {
-  const given = (async () => {
-    while (client.lastEventId === '') await turn()
-  })()
-  await within(given, 'a position')
-}
 
 /** Lets the sockets in between have a turn, without waiting for anything. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -55,7 +24,7 @@ describe.each(transports)('over %s', (transport) => {
     const both: string[] = []
     client.on('a', (data) => both.push(`a${data}`))
     client.on('b', (data) => both.push(`b${data}`))
-    const end = heard(client, 'end')
+    const end = hearData(client, 'end')
     await positioned(client)
     const sent: string[] = []
     for (let at = 0; at < 400; at += 1) {
@@ -73,7 +42,7 @@ describe.each(transports)('over %s', (transport) => {
   test('a drop before the first message loses nothing', async () => {
     await using bench = await startHub()
     await using client = connect(`${bench.origin}/live`, { transport, channels: ['a'] })
-    const messages = heard<number>(client, 'a')
+    const messages = hearData<number>(client, 'a')
     await positioned(client)
     bench.cut()
     for (const at of counted(5)) await bench.hub.publish('a', at)
@@ -85,7 +54,7 @@ describe.each(transports)('over %s', (transport) => {
     await using client = connect(`${bench.origin}/live`, { transport, channels: ['a', 'b'] })
     const gaps: Gap[] = []
     client.onGap((gap) => gaps.push(gap))
-    const messages = heard<number>(client, 'a')
+    const messages = hearData<number>(client, 'a')
     await positioned(client)
     await bench.hub.publish('a', 0)
     await messages.until(1)
@@ -109,7 +78,7 @@ describe.each(transports)('over %s', (transport) => {
       transport,
       channels: ['a'],
     })
-    const messages = heard<number>(client, 'a')
+    const messages = hearData<number>(client, 'a')
     const gaps: Gap[] = []
     client.onGap((gap) => gaps.push(gap))
     await positioned(client)
@@ -145,8 +114,8 @@ describe.each(transports)('over %s', (transport) => {
   test('channels come and go on a live client, and nothing is lost or comes twice', async () => {
     await using bench = await startHub()
     await using client = connect(`${bench.origin}/live`, { transport, channels: ['a'] })
-    const a = heard<number>(client, 'a')
-    const b = heard<number>(client, 'b')
+    const a = hearData<number>(client, 'a')
+    const b = hearData<number>(client, 'b')
     await positioned(client)
     let publishing = true
     let at = 0
@@ -176,7 +145,7 @@ describe.each(transports)('over %s', (transport) => {
   test('the transport changes under load, back and forth, and nothing is lost or comes twice', async () => {
     await using bench = await startHub()
     const client = connect(`${bench.origin}/live`, { transport: transport as 'sse' | 'ws', channels: ['a'] })
-    const messages = heard<number>(client, 'a')
+    const messages = hearData<number>(client, 'a')
     const states: string[] = []
     await positioned(client)
     client.onState((state) => states.push(state))
@@ -207,7 +176,7 @@ describe.each(transports)('over %s', (transport) => {
   test('where the other transport does not come about, the client stays as it was', async () => {
     await using bench = await startHub()
     await using client = connect(`${bench.origin}/live`, { transport, channels: ['a'] })
-    const messages = heard<number>(client, 'a')
+    const messages = hearData<number>(client, 'a')
     await positioned(client)
     const broken = {
       name: 'broken',
@@ -227,7 +196,7 @@ test('a thousand clients come back at once and each hears everything once', asyn
   const clients = counted(1_000).map((at) =>
     connect(`${bench.origin}/live`, { transport: at % 2 === 0 ? 'sse' : 'ws', channels: ['a'] }),
   )
-  const all = clients.map((client) => heard<number>(client, 'a'))
+  const all = clients.map((client) => hearData<number>(client, 'a'))
   await within(
     (async () => {
       while (bench.hub.peers.size < 1_000 || clients.some(({ lastEventId }) => lastEventId === ''))

@@ -1,21 +1,33 @@
 import type { Client } from '@eitherway/client'
 import { within } from '@eitherway/core/testing'
 
-/** What a client has heard of some events. */
-export interface Heard {
-  /** So far: the event and the data of each, in order. */
-  readonly all: readonly unknown[]
+/** What a client has heard. */
+export interface Heard<T = unknown> {
+  /** So far, in order. */
+  readonly all: readonly T[]
   /** All, once there are so many. */
-  until(count: number): Promise<readonly unknown[]>
+  until(count: number): Promise<readonly T[]>
 }
 
-/** Keeps what a client hears of these events. Ask before anything can come. */
+/** Keeps the event and the data of what a client hears of these events. Ask before anything can come. */
 export function hear(client: Client, events: readonly string[]): Heard {
-  const all: unknown[] = []
+  return keep(events, (event, add) => client.on(event, (data) => add([event, data])))
+}
+
+/** Keeps the data of what a client hears of one event. Ask before anything can come. */
+export function hearData<T>(client: Client, event: string): Heard<T> {
+  return keep([event], (_, add) => client.on<T>(event, add))
+}
+
+function keep<T>(
+  events: readonly string[],
+  listen: (event: string, add: (item: T) => void) => void,
+): Heard<T> {
+  const all: T[] = []
   let wake = () => {}
   for (const event of events) {
-    client.on(event, (data) => {
-      all.push([event, data])
+    listen(event, (item) => {
+      all.push(item)
       wake()
     })
   }

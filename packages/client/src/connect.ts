@@ -14,6 +14,7 @@ import {
   formatOf,
   type Gap,
   type Input,
+  isGreeting,
   type LifecycleOptions,
   type Limits,
   type State,
@@ -43,7 +44,7 @@ export interface ClientOptions<T extends TransportOption = TransportOption> exte
   readonly signal?: AbortSignal
   /** Whether to come back after a link was lost. @defaultValue true */
   readonly reconnect?: boolean
-  /** How long a link may take to open. @defaultValue 10,000 */
+  /** How long a link may take to open and, where channels are followed, to bring the server's greeting. @defaultValue 10,000 */
   readonly connectMs?: number
   /**
    * Longest silence before the link is taken for dead; 0 for any.
@@ -122,12 +123,13 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   const links = createLinks(url, limits, {
     opened(connection, request) {
-      feed({ type: 'opened', greetMs: greetMsOf(request) })
+      // Whoever serves channels greets; any other server may be silent for as long as it likes.
+      feed({ type: 'opened', greets: request.channels.length > 0 })
       attach(connection, request)
     },
     handed(connection, request) {
       overlap.handed()
-      feed({ type: 'handed', at: request.lastEventId, greetMs: greetMsOf(request) })
+      feed({ type: 'handed', at: request.lastEventId })
       attach(connection, request)
     },
     frame(frame) {
@@ -137,7 +139,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       if (frame.type === 'gap' && frame.gap.reason !== 'slow') isMending = frame.id === ''
       else if (frame.type === 'position') isMending = false
       if (!isMending) mended()
-      if (frame.type !== 'retry' && frame.type !== 'heartbeat') hasBrought = true
+      if (isGreeting(frame)) hasBrought = true
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
     lost(loss) {
@@ -165,9 +167,6 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     outbox.detach()
     if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
   }
-
-  /** Whoever serves channels greets; any other server may be silent for as long as it likes. */
-  const greetMsOf = ({ channels }: LinkRequest): number => (channels.length > 0 ? settings.connectMs : 0)
 
   const request = (over: NamedTransport): LinkRequest => ({
     transport: over,

@@ -5,6 +5,7 @@ import {
   clampRetryMs,
   closeCode,
   type Frame,
+  isGreeting,
   type Limits,
   mayReturn,
   type Transport,
@@ -129,7 +130,7 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
       try {
         const connection = await dial(link, request)
         const frames = connection[Symbol.asyncIterator]()
-        const first = await firstFrames(connection, frames)
+        const first = await firstFrames(connection, frames, request.channels.length > 0)
         if (link !== candidate)
           throw new ConnectError('another link was asked for meanwhile', { retryable: true })
         const before = current
@@ -174,7 +175,11 @@ async function load(transport: NamedTransport): Promise<Transport> {
 }
 
 /** The frames up to the first that proves the link: whoever is turned away may hear when to come back before the end. */
-async function firstFrames(connection: Connection, frames: AsyncIterator<Frame>): Promise<readonly Frame[]> {
+async function firstFrames(
+  connection: Connection,
+  frames: AsyncIterator<Frame>,
+  greets: boolean,
+): Promise<readonly Frame[]> {
   const first: Frame[] = []
   for (;;) {
     const { done, value } = await frames.next()
@@ -186,7 +191,7 @@ async function firstFrames(connection: Connection, frames: AsyncIterator<Frame>)
       })
     }
     first.push(value)
-    if (value.type !== 'retry') return first
+    if (isGreeting(value) || (value.type === 'heartbeat' && !greets)) return first
   }
 }
 

@@ -478,13 +478,30 @@ describe('a second link', () => {
     const { transport, accepted } = createBench('one-way')
     const client = connect(url, { transport, channels: ['a'] })
     const first = await accepted()
-    await stateOf(client, 'open')
     const subscribing = client.subscribe('b')
     const second = await accepted()
     expect((await first.closed).code).toBe(1000)
-    await subscribing
     hello(second, 'e-5')
-    await vi.waitFor(() => expect(client.lastEventId).toBe('e-5'))
+    await subscribing
+    expect([client.state, client.lastEventId]).toEqual(['open', 'e-5'])
+    await client.close()
+  })
+
+  test('is not called open before its greeting, from which on nothing is lost: it may be cut before', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, channels: ['a'] })
+    const states: State[] = []
+    client.onState((state) => states.push(state))
+    const first = await accepted()
+    first.write(first.encoder.encode({ type: 'heartbeat' }))
+    first.close({ code: 1001, reason: 'cut' })
+    await stateOf(client, 'waiting')
+    await vi.advanceTimersByTimeAsync(1000)
+    const second = await accepted()
+    hello(second, 'e-5')
+    await stateOf(client, 'open')
+    expect(client.lastEventId).toBe('e-5')
+    expect(states).toEqual(['waiting', 'connecting', 'open'])
     await client.close()
   })
 

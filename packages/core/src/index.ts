@@ -36,6 +36,7 @@ export {
   begin,
   type Effect,
   type Input,
+  isGreeting,
   type Lifecycle,
   type LifecycleOptions,
   type State,

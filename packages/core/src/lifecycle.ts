@@ -3,14 +3,17 @@ import { type Close, closeCode, mayReturn } from './close.ts'
 import type { Frame, Gap } from './frame.ts'
 import type { Message } from './message.ts'
 
-/** `connecting`: a link is being made; `open`: there is one; `waiting`: for the next try; `closed`: for good. */
+/**
+ * `connecting`: a link is being made; `open`: there is one and, where channels are followed, a position on it, so that
+ * nothing from here on is lost unnoticed; `waiting`: for the next try; `closed`: for good.
+ */
 export type State = 'connecting' | 'open' | 'waiting' | 'closed'
 
 /** How a client lives. All durations in milliseconds. */
 export interface LifecycleOptions {
   /** Whether to come back after a link was lost. */
   readonly reconnect: boolean
-  /** How long a link may take to open. */
+  /** How long a link may take to open, its greeting included where one is owed. */
   readonly connectMs: number
   /** Longest silence before the link is taken for dead; `undefined`: what the server announced, and a grace of 10 s. */
   readonly silenceMs: number | undefined
@@ -39,8 +42,8 @@ export interface Lifecycle {
 
 /** What happens to a client. Whoever drives it sees to it that only the current link speaks. */
 export type Input =
-  /** `greetMs`: how long the server may be silent before its hello says more; 0 or left out for ever, as plain servers do. */
-  | { readonly type: 'opened'; readonly greetMs?: number }
+  /** There is a link. `greets`: whether the server owes a greeting on it, before which there is no position to return to. */
+  | { readonly type: 'opened'; readonly greets?: boolean }
   | { readonly type: 'frame'; readonly frame: Frame }
   /** The link ended, or did not come about. `random` in [0, 1). */
   | {
@@ -54,7 +57,7 @@ export type Input =
   /** Something says that trying now is worth it: the network is back, the page is seen again. */
   | { readonly type: 'wake'; readonly random: number }
   /** A second link has taken over; `at` is the position that it was asked from. */
-  | { readonly type: 'handed'; readonly at: string; readonly greetMs?: number }
+  | { readonly type: 'handed'; readonly at: string }
   /** The current link, or the wait for one, is to give way to a new one now. */
   | { readonly type: 'restart'; readonly close: Close }
   /** The application is done. */
@@ -102,11 +105,9 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
   if (life.state === 'closed') return { next: life, effects: [] }
   switch (input.type) {
     case 'opened': {
-      const silenceMs = options.silenceMs ?? input.greetMs ?? 0
-      return {
-        next: { ...life, state: 'open', silenceMs, close: undefined },
-        effects: [{ type: 'deadline', ms: silenceMs }],
-      }
+      if (input.greets) return { next: life, effects: [] }
+      const next = open(life, options)
+      return { next, effects: [{ type: 'deadline', ms: next.silenceMs }] }
     }
     case 'frame':
       return onFrame(life, input.frame, options)
@@ -122,11 +123,8 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
         effects: [{ type: 'hasten', ms: waitFor({ ...life, attempt: 0 }, input.random, options) }],
       }
     case 'handed': {
-      const silenceMs = options.silenceMs ?? input.greetMs ?? 0
-      return {
-        next: { ...life, state: 'open', lastEventId: input.at, silenceMs, close: undefined },
-        effects: [{ type: 'deadline', ms: silenceMs }],
-      }
+      const next = { ...open(life, options), lastEventId: input.at }
+      return { next, effects: [{ type: 'deadline', ms: next.silenceMs }] }
     }
     case 'restart':
       return {
@@ -148,7 +146,17 @@ export function step(life: Lifecycle, input: Input, options: LifecycleOptions): 
   }
 }
 
-function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step {
+/** Of a link's silence nothing is known before its hello. */
+function open(life: Lifecycle, options: LifecycleOptions): Lifecycle {
+  return { ...life, state: 'open', silenceMs: options.silenceMs ?? 0, close: undefined }
+}
+
+function onFrame(before: Lifecycle, frame: Frame, options: LifecycleOptions): Step {
+  if (before.state === 'connecting' && !isGreeting(frame)) {
+    // The deadline for the greeting stands.
+    return { next: frame.type === 'retry' ? { ...before, retryMs: frame.retryMs } : before, effects: [] }
+  }
+  const life = before.state === 'connecting' ? open(before, options) : before
   const alive: Effect = { type: 'deadline', ms: life.silenceMs }
   switch (frame.type) {
     case 'message': {
@@ -180,6 +188,16 @@ function onFrame(life: Lifecycle, frame: Frame, options: LifecycleOptions): Step
   }
 }
 
+/**
+ * Whether this frame, coming first, says where the stream stands. A hub gives its `retry` before, and a heartbeat may pass
+ * while it still looks the position up.
+ *
+ * @internal
+ */
+export function isGreeting(frame: Frame): boolean {
+  return frame.type !== 'retry' && frame.type !== 'heartbeat'
+}
+
 function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions): Step {
   if (life.state === 'waiting') {
     return {
@@ -189,7 +207,7 @@ function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions):
   }
   const close: Close =
     life.state === 'connecting'
-      ? { code: closeCode.connectTimeout, reason: `no connection within ${options.connectMs} ms` }
+      ? { code: closeCode.connectTimeout, reason: `no connection was ready within ${options.connectMs} ms` }
       : { code: closeCode.silent, reason: `nothing was heard for ${life.silenceMs} ms` }
   return lose(life, { close, random }, options, [{ type: 'disconnect', close }])
 }

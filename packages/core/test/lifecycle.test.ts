@@ -100,15 +100,6 @@ describe('silence', () => {
     expect(live([opened]).effects).toEqual([{ type: 'deadline', ms: 0 }])
     expect(live([opened, hello('', 0)]).effects).toEqual([{ type: 'deadline', ms: 0 }])
   })
-  test('may not last for ever on an open link whose server has yet to greet', () => {
-    const greeting: Input = { type: 'opened', greetMs: 10_000 }
-    expect(live([greeting]).effects).toEqual([{ type: 'deadline', ms: 10_000 }])
-    expect(live([greeting, frame({ type: 'retry', retryMs: 500 })]).effects).toEqual([
-      { type: 'deadline', ms: 10_000 },
-    ])
-    expect(live([greeting, hello('e-7')]).effects).toEqual([{ type: 'deadline', ms: 35_000 }])
-    expect(live([greeting, deadline]).life).toMatchObject({ state: 'waiting', close: { code: 4000 } })
-  })
   test("is the application's where it has set one", () => {
     const own = { ...options, silenceMs: 3_000 }
     expect(live([opened], own).effects).toEqual([{ type: 'deadline', ms: 3_000 }])
@@ -134,7 +125,37 @@ test('a link that does not open in time is given up and tried again', () => {
   expect(life).toMatchObject({ state: 'waiting', attempt: 1, close: { code: 4001 } })
   expect(effects[0]).toMatchObject({
     type: 'disconnect',
-    close: { code: 4001, reason: 'no connection within 10000 ms' },
+    close: { code: 4001, reason: 'no connection was ready within 10000 ms' },
+  })
+})
+
+describe('a link whose server owes a greeting', () => {
+  const greeting: Input = { type: 'opened', greets: true }
+  test('is open once that has come, and not before: there is no position to return to', () => {
+    const { life, effects } = live([greeting])
+    expect(life).toMatchObject({ state: 'connecting' })
+    expect(effects).toEqual([])
+    const greeted = live([greeting, hello('e-7')])
+    expect(greeted.life).toMatchObject({ state: 'open', lastEventId: 'e-7' })
+    expect(greeted.effects).toEqual([{ type: 'deadline', ms: 35_000 }])
+  })
+  test.each([
+    ['its wait', frame({ type: 'retry', retryMs: 700 })],
+    ['a heartbeat', frame({ type: 'heartbeat' })],
+  ] as const)('is given up in time when all it brings is %s', (_, sign) => {
+    const { life, effects } = live([greeting, sign])
+    expect(life).toMatchObject({ state: 'connecting' })
+    expect(effects).toEqual([])
+    expect(live([greeting, sign, deadline]).life).toMatchObject({ state: 'waiting', close: { code: 4001 } })
+  })
+  test.each([
+    ['message', message('e-7')],
+    ['position', frame({ type: 'position', id: 'e-7' })],
+    ['gap', frame({ type: 'gap', id: 'e-7', gap: { reason: 'evicted', channels: ['news'] } })],
+  ] as const)('is as well open with a %s, and may then be silent', (_, first) => {
+    const { life, effects } = live([greeting, first])
+    expect(life).toMatchObject({ state: 'open', lastEventId: 'e-7', silenceMs: 0 })
+    expect(effects[0]).toEqual({ type: 'deadline', ms: 0 })
   })
 })
 

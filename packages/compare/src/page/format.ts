@@ -17,10 +17,15 @@ export function whole(value: number): string {
   return value.toLocaleString('en')
 }
 
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+/** Three digits that matter at most, so that it is never wider than `999 MiB`. */
 export function bytes(value: number | undefined): string {
   if (value === undefined) return none
-  if (value < 1024) return `${value} B`
-  if (value < 1024 ** 2) return `${(value / 1024).toFixed(1)} KiB`
-  if (value < 1024 ** 3) return `${(value / 1024 ** 2).toFixed(1)} MiB`
-  return `${(value / 1024 ** 3).toFixed(1)} GiB`
+  let step = 0
+  let size = value
+  // What would round to four digits goes up as well: 0.98 GiB, not 1000 MiB.
+  for (; size >= 999.5 && step < units.length - 1; step += 1) size /= 1024
+  const digits = step === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2
+  return `${size.toFixed(digits)} ${units[step]}`
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createWindow, quantileOf } from '../src/page/stats.ts'
+import { createWindow } from '../src/page/stats.ts'
+import { quantileOf } from '../src/quantile.ts'
 
 /** By the definition, word for word: the smallest value that at least this share of all values does not exceed. */
 function naive(values: readonly number[], share: number): number | undefined {

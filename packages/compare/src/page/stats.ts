@@ -1,3 +1,5 @@
+import { quantileOf } from '../quantile.ts'
+
 /** The values of the last so many milliseconds. Times are given in ascending order. */
 export interface SlidingWindow {
   add(at: number, value: number): void
@@ -39,9 +41,4 @@ export function createWindow(spanMs: number, openedAt: number): SlidingWindow {
       return seconds <= 0 ? 0 : entries.length / seconds
     },
   }
-}
-
-/** See {@link SlidingWindow.quantile}. */
-export function quantileOf(values: readonly number[], share: number): number | undefined {
-  return Float64Array.from(values).sort()[Math.max(0, Math.ceil(share * values.length) - 1)]
 }

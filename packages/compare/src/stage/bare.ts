@@ -1,0 +1,127 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { echoMark, type Kind } from '../parcel.ts'
+import type { HouseServer } from './house.ts'
+import type { Sockets } from './sockets.ts'
+import type { Plant } from './stage.ts'
+
+interface Guest {
+  readonly name: string
+  readonly channels: ReadonlySet<string>
+  readonly request: IncomingMessage
+  write(data: string | Uint8Array, kind: Kind, seq: number): void
+  echo(text: string): void
+  goodbye(): void
+}
+
+/** What one writes without a library: `response.write` and `socket.send` for each client. No history, no heartbeats. */
+export function createBare(sockets: Sockets): HouseServer {
+  const guests = new Set<Guest>()
+  const changed = new Set<() => void>()
+  const upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  let plant: Plant = {}
+  let count = 0
+
+  function add(guest: Guest): () => void {
+    guests.add(guest)
+    tell()
+    return () => {
+      guests.delete(guest)
+      tell()
+    }
+  }
+  function tell(): void {
+    for (const handler of [...changed]) handler()
+  }
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname, searchParams } = urlOf(request)
+    if (pathname !== '/bare/sse') return
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' })
+    response.flushHeaders()
+    const forget = add({
+      ...nameAndChannels(searchParams),
+      request,
+      write(data, kind, seq) {
+        const text = kind === 'text' ? data : Buffer.from(data as Uint8Array).toString('base64')
+        response.write(`${kind === 'text' ? '' : 'event: binary\n'}id: ${seq}\ndata: ${text}\n\n`)
+      },
+      echo: (text) => response.write(`event: echo\ndata: ${text}\n\n`),
+      goodbye: () => response.end(),
+    })
+    response.on('close', forget)
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { pathname, searchParams } = urlOf(request)
+    if (pathname !== '/bare/ws') return
+    upgrader.handleUpgrade(request, socket, head, (webSocket: WebSocket) => {
+      const forget = add({
+        ...nameAndChannels(searchParams),
+        request,
+        write: (data) => webSocket.send(data),
+        echo: (text) => webSocket.send(`${echoMark}${text}`),
+        goodbye: () => webSocket.close(1012),
+      })
+      webSocket.on('message', (data) => webSocket.send(`${echoMark}${String(data)}`))
+      webSocket.on('error', () => webSocket.terminate())
+      webSocket.on('close', forget)
+    })
+  }
+
+  const guestsOf = (client?: string) =>
+    [...guests].filter(({ name }) => client === undefined || name === client)
+
+  return {
+    serve(server: Server) {
+      server.on('request', onRequest)
+      server.on('upgrade', onUpgrade)
+      return () => {
+        server.off('request', onRequest)
+        server.off('upgrade', onUpgrade)
+      }
+    },
+    publish(channel, data, kind, seq) {
+      const { loseEvery = 0, doubleEvery = 0 } = plant
+      count += 1
+      if (loseEvery > 0 && count % loseEvery === 0) return
+      const times = doubleEvery > 0 && count % doubleEvery === 0 ? 2 : 1
+      for (let time = 0; time < times; time += 1) {
+        for (const guest of guests) if (guest.channels.has(channel)) guest.write(data, kind, seq)
+      }
+    },
+    echo(client, text) {
+      for (const guest of guestsOf(client)) guest.echo(text)
+    },
+    get clients() {
+      return new Set([...guests].map(({ name }) => name))
+    },
+    get connected() {
+      return guests.size
+    },
+    onChange(handler) {
+      changed.add(handler)
+      return () => changed.delete(handler)
+    },
+    cut: (client) =>
+      guestsOf(client).filter(({ request: { socket } }) =>
+        sockets.destroy({ address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }),
+      ).length,
+    async goodbye() {
+      for (const guest of guests) guest.goodbye()
+    },
+    reset() {
+      // There is nothing that outlives it.
+    },
+    plant(next) {
+      plant = next
+    },
+  }
+}
+
+const urlOf = ({ url = '/' }: IncomingMessage): URL => new URL(url, 'http://stage')
+
+function nameAndChannels(query: URLSearchParams): { name: string; channels: ReadonlySet<string> } {
+  return { name: query.get('client') ?? '', channels: new Set(query.getAll('channel')) }
+}

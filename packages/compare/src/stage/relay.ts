@@ -1,0 +1,191 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Counts, Faults } from './stage.ts'
+
+/** A TCP relay in front of a server: what goes in comes out, byte for byte and counted, but for the faults asked for. */
+export interface Relay {
+  readonly port: number
+  readonly counts: Counts
+  /** Counts from 0 again. */
+  reset(): void
+  setFaults(faults: Faults): void
+  /** Where the faults of one link are to differ: by the port at which the server sees it. */
+  setFaultsOf(localPort: number, faults: Faults | undefined): void
+  close(): Promise<void>
+}
+
+interface Link {
+  /** The server sees this end. */
+  readonly localPort: () => number | undefined
+  /** Looks again whether it may pass bytes. */
+  wake(): void
+  end(): void
+}
+
+/** Opens a relay to a server of this machine. @param port - to listen on; 0 for any free one. */
+export async function createRelay(target: () => number, host: string, port = 0): Promise<Relay> {
+  let faults: Faults = {}
+  const own = new Map<number, Faults>()
+  const links = new Set<Link>()
+  let counts = { links: 0, upBytes: 0, downBytes: 0 }
+  let chunks = 0
+
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    if (faults.shut) {
+      client.destroy()
+      return
+    }
+    counts.links += 1
+    const server = connect({ host: toHost(host), port: target(), allowHalfOpen: true, noDelay: true })
+    const faultsHere = () => own.get(server.localPort ?? -1) ?? faults
+    const up = createWay(client, server, faultsHere, (bytes) => {
+      counts.upBytes += bytes
+    })
+    const down = createWay(server, client, faultsHere, (bytes) => {
+      counts.downBytes += bytes
+      chunks += 1
+      const { cutEvery = 0 } = faultsHere()
+      if (cutEvery > 0 && chunks % cutEvery === 0) link.end()
+    })
+    const link: Link = {
+      localPort: () => server.localPort,
+      wake() {
+        up.wake()
+        down.wake()
+      },
+      end() {
+        client.destroy()
+        server.destroy()
+      },
+    }
+    links.add(link)
+    let open = 2
+    for (const [side, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      // A side that breaks takes the other along, but not through a link that is stalled: that is half-open.
+      side.on('error', () => {
+        if (!faultsHere().stalled) other.resetAndDestroy()
+      })
+      side.on('close', () => {
+        open -= 1
+        if (open === 0) {
+          links.delete(link)
+          if (server.localPort !== undefined) own.delete(server.localPort)
+        } else if (!faultsHere().stalled) other.destroySoon()
+      })
+    }
+  })
+  listener.listen(port, host)
+  await once(listener, 'listening')
+
+  return {
+    port: (listener.address() as AddressInfo).port,
+    get counts() {
+      return counts
+    },
+    reset() {
+      counts = { links: 0, upBytes: 0, downBytes: 0 }
+    },
+    setFaults(next) {
+      faults = next
+      chunks = 0
+      for (const link of links) link.wake()
+    },
+    setFaultsOf(localPort, next) {
+      if (next === undefined) own.delete(localPort)
+      else own.set(localPort, next)
+      for (const link of links) if (link.localPort() === localPort) link.wake()
+    },
+    async close() {
+      const closed = once(listener, 'close')
+      listener.close()
+      for (const link of links) link.end()
+      await closed
+    },
+  }
+}
+
+/** Who listens everywhere is reached here. */
+const toHost = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)
+
+/** How much of a throttled link passes at a time. */
+const sliceMs = 20
+
+/** One direction of a link. */
+function createWay(
+  from: Socket,
+  to: Socket,
+  faults: () => Faults,
+  count: (bytes: number) => void,
+): { wake(): void } {
+  const waiting: { readonly chunk: Buffer | undefined; readonly at: number }[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  from.on('data', (chunk: Buffer) => {
+    if (faults().stalled) return
+    waiting.push({ chunk, at: performance.now() })
+    // What waits here is a network's queue: it has an end.
+    if (waiting.length > 64 && isLate()) from.pause()
+    pump()
+  })
+  from.on('end', () => {
+    if (faults().stalled) return
+    waiting.push({ chunk: undefined, at: performance.now() })
+    pump()
+  })
+  from.on('close', () => to.destroyed && clearTimeout(timer))
+  to.on('close', () => clearTimeout(timer))
+  to.on('drain', () => {
+    if (waiting.length <= 64) from.resume()
+  })
+
+  const isLate = () => faults().delayMs !== undefined || faults().bytesPerSecond !== undefined
+
+  function pump(): void {
+    if (timer !== undefined || to.destroyed) return
+    const { delayMs = 0, bytesPerSecond } = faults()
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const waitMs = next.at + delayMs - performance.now()
+      if (waitMs > 0) {
+        later(waitMs)
+        return
+      }
+      const { chunk } = next
+      if (chunk === undefined) {
+        waiting.shift()
+        to.end()
+        continue
+      }
+      const room =
+        bytesPerSecond === undefined
+          ? chunk.length
+          : Math.max(1, Math.floor((bytesPerSecond * sliceMs) / 1000))
+      if (chunk.length <= room) waiting.shift()
+      else waiting[0] = { chunk: chunk.subarray(room), at: next.at }
+      const slice = chunk.subarray(0, room)
+      count(slice.length)
+      if (!to.write(slice)) from.pause()
+      if (bytesPerSecond !== undefined) {
+        later((slice.length * 1000) / bytesPerSecond)
+        return
+      }
+    }
+    if (!to.writableNeedDrain) from.resume()
+  }
+  function later(ms: number): void {
+    timer = setTimeout(() => {
+      timer = undefined
+      pump()
+    }, ms)
+  }
+  return {
+    wake() {
+      clearTimeout(timer)
+      timer = undefined
+      if (faults().stalled) waiting.length = 0
+      pump()
+    },
+  }
+}

@@ -11,18 +11,22 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 }
 
-const headers = {
-  'Cache-Control': 'no-cache',
-  'Content-Security-Policy': [
+/** @param frame - the one foreign origin that the page may show in a frame. */
+const policy = (frame = "'none'") =>
+  [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "connect-src 'self'",
     "img-src 'self' data:",
+    `frame-src ${frame}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-  ].join('; '),
+  ].join('; ')
+
+const headers = {
+  'Cache-Control': 'no-cache',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
@@ -32,22 +36,36 @@ const headers = {
 /**
  * Reads the built page into memory.
  *
+ * @param frameOf - the origin that the page may show in a frame, asked for when the page itself is.
  * @returns what answers a request for one of its files, and says whether there is one.
  * @throws Error when the page is not built.
  */
-export function loadAssets(): (request: IncomingMessage, response: ServerResponse) => boolean {
+export function loadAssets(
+  frameOf: (request: IncomingMessage) => Promise<string | undefined>,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
   const files = new Map<string, Asset>(
     namesIn(folder).map((name) => [`/${name === 'index.html' ? '' : name}`, readAsset(name)] as const),
   )
-  return ({ method, url = '' }, response) => {
-    const file = files.get(url.split('?', 1)[0] ?? '')
+  return (request, response) => {
+    const { method, url = '' } = request
+    const path = url.split('?', 1)[0] ?? ''
+    const file = files.get(path)
     if (file === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
       response.writeHead(405, { Allow: 'GET, HEAD' }).end()
       return true
     }
-    response.writeHead(200, { ...headers, 'Content-Type': file.type, 'Content-Length': file.body.byteLength })
-    response.end(method === 'HEAD' ? undefined : file.body)
+    const answer = (frame?: string) => {
+      response.writeHead(200, {
+        ...headers,
+        'Content-Security-Policy': policy(frame),
+        'Content-Type': file.type,
+        'Content-Length': file.body.byteLength,
+      })
+      response.end(method === 'HEAD' ? undefined : file.body)
+    }
+    if (path === '/') void frameOf(request).then(answer)
+    else answer()
     return true
   }
 }

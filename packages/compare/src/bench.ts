@@ -11,7 +11,7 @@ export interface RunOptions {
   readonly contenders: readonly Contender[]
   /** @defaultValue false */
   readonly quick?: boolean
-  /** @defaultValue 7, or 2 in a quick run */
+  /** How often each trial is run, whatever the scenario would choose. @defaultValue its choice: mostly 7, or 2 in a quick run */
   readonly rounds?: number
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
@@ -54,7 +54,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     signal,
     quick,
     async measure(plan, run) {
-      const { rows: mine = contenders, rounds = options.rounds ?? (quick ? 2 : 7) } = plan
+      const { rows: mine = contenders } = plan
+      // Whoever asks for a number of rounds gets it, of every scenario.
+      const rounds = options.rounds ?? plan.rounds ?? (quick ? 2 : 7)
       for (const row of mine) if (!rows.some(({ name }) => name === row.name)) rows.push(row)
       for (const { title } of plan.cases) if (!cases.includes(title)) cases.push(title)
       of += rounds * plan.cases.length * mine.length

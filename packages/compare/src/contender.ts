@@ -24,6 +24,8 @@ export interface Where {
   /** By which the stage knows this one. */
   readonly client: string
   readonly channels: readonly string[]
+  /** The longest silence before a link passes for dead, where that can be said. @defaultValue as the server announced it */
+  readonly silenceMs?: number
 }
 
 /** What is heard. */

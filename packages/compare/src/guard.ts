@@ -18,8 +18,12 @@ export function refusalOf(
   }
   const changes = method !== 'GET' && method !== 'HEAD'
   const { origin, upgrade } = headers
-  // Not by the whole origin: behind a proxy that ends TLS the page is of https, and the lab cannot know.
-  if ((changes || upgrade !== undefined) && origin !== undefined && hostOf(origin) !== headers.host) {
+  // Not by the scheme: behind a proxy that ends TLS the page is of https, and the lab cannot know.
+  if (
+    (changes || upgrade !== undefined) &&
+    origin !== undefined &&
+    hostOf(origin) !== headers.host?.toLowerCase()
+  ) {
     return 'only the page of the lab itself may ask for this'
   }
   return undefined
@@ -34,6 +38,14 @@ function hostNameOf(host: string | undefined): string | undefined {
     ?.toLowerCase()
 }
 
+/**
+ * The host and port of an origin, spelled as a browser does. What a URL would have to be tidied up for, such as a path, a
+ * name before the host or a port that is the scheme's own, is no origin, and nobody's.
+ *
+ * @see https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
+ */
 function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined
+  if (!URL.canParse(origin)) return undefined
+  const { origin: serialised, host, protocol } = new URL(origin)
+  return serialised === origin && /^https?:$/.test(protocol) ? host : undefined
 }

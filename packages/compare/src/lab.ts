@@ -1,13 +1,22 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, isIPv6, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { requestUrl } from '@eitherway/core'
-import { createHub, type Hub, type Peer, serve } from '@eitherway/server'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Broker, type Close, requestUrl } from '@eitherway/core'
+import { createHub, type Hub, memoryBroker, type Peer, serve } from '@eitherway/server'
 import { refuseUpgrade } from '@eitherway/ws/server'
 import { loadAssets } from './assets.ts'
 import { refusalOf } from './guard.ts'
-import { createGauge } from './vitals.ts'
+import { createLinks } from './links.ts'
+import { readMachine } from './machine.ts'
+import { originsOf, reachableHost, urlOf } from './origins.ts'
+import { clockMs, startPublishing } from './publishing.ts'
+import type { Machine } from './report.ts'
+import { createRuns, everyScenario, type RunRequest } from './runs.ts'
+import type { Scenario } from './scenario.ts'
+import type { Access } from './stage/ask.ts'
+import { createRelay } from './stage/relay.ts'
 
 /** Settings of {@link startLab}. */
 export interface LabOptions {
@@ -25,12 +34,13 @@ export interface Lab {
   close(): Promise<void>
 }
 
-/** Goes with everything that is published. */
-export interface Stamp {
-  /** Counts what is published, over all channels: a hole is a lost message. */
-  readonly seq: number
-  /** The server's clock when it was published: see {@link clockMs}. */
-  readonly at: number
+/** What the page must know of a scenario: its code may be for Node alone. */
+export type ScenarioEntry = Pick<Scenario, 'name' | 'title' | 'question' | 'places'>
+
+/** What `/scenarios` answers. */
+export interface Catalogue {
+  readonly machine: Machine
+  readonly scenarios: readonly ScenarioEntry[]
 }
 
 /** What the server knows of the wire of one panel. */
@@ -43,58 +53,152 @@ export interface Meter {
   readonly seq: number
 }
 
-const vitalsMs = 50
-const loadMs = 1000
 /** How long a socket may take to carry away what it was given before the lab ends. */
 const closeMs = 1000
+/** How long they may then take through the relay. */
+const lastWordsMs = 1000
+/** How long the server is away when it restarts. */
+const downMs = 1500
+/** What a throttled panel gets: more than its stream has on most machines, so that it is late and not ever later. */
+const throttledBytesPerSecond = 4096
+const maxBodyBytes = 4096
+
+// Five minutes, so that a panel may stay away that long and miss nothing.
+const history = { messages: 6500, bytes: 16 * 1024 * 1024 }
 
 /**
- * Opens the lab: one hub, whose messages reach two panels of one page over two transports.
+ * Opens the lab: one hub, whose messages reach two panels of one page over two transports, through a relay that makes the
+ * faults; and the scenarios, which measure on a stage of their own.
  *
  * @throws (by rejection) the system's error when it cannot listen there.
  */
 export async function startLab({ host = '127.0.0.1', port = 8080 }: LabOptions = {}): Promise<Lab> {
-  const assets = loadAssets()
-  // Five minutes of history, so that a panel may stay away that long and miss nothing.
-  const hub = createHub({ heartbeatMs: 5000, history: { messages: 6500, bytes: 16 * 1024 * 1024 } })
-  const publisher = startPublishing(hub)
-  const connections = numberConnections(hub)
-  hub.onMessage(({ event, data }, peer) => (event === 'chat' ? peer.send('chat', data) : undefined))
+  let broker = memoryBroker(history)
+  let house: House | undefined
+  let publicPort = 0
+  const runs = createRuns({
+    host,
+    allowed: () => originsOf(host, publicPort),
+    tell: (event) => publishing.publish('runs', event),
+    isThere: (page) => peersOf('page', page).length > 0,
+  })
+  const assets = loadAssets(async (request) => accessFor(request, await runs.stage())?.origins.relay)
 
   // Never listens: what reaches it has passed the guard.
   const app = createServer((request, response) => {
     if (assets(request, response)) return
-    const url = requestUrl(request.url, request.headers.host)
-    const pathname = url?.pathname
-    const peer = latestPeer(hub, url?.searchParams.get('panel') ?? '')
-    if (pathname === '/clock' && request.method === 'GET') return answer(response, { now: clockMs() })
-    if (pathname === '/meter' && request.method === 'GET') return answer(response, meterOf(peer))
-    if (pathname === '/cut' && request.method === 'POST') return answer(response, { cut: cut(peer) })
-    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end('there is nothing here\n')
+    route(request, response).catch((error: Error) => {
+      if (response.headersSent) response.destroy()
+      else answer(response, { error: error.message }, 500)
+    })
   })
-  serve(hub, app, { path: '/live', maxMessageBytes: 4096 })
 
-  function meterOf(peer: Peer | undefined): Meter | null {
-    if (peer === undefined) return null
-    return { connection: connections.get(peer) ?? 0, bytes: peer.bytesWritten, seq: publisher.seq }
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = requestUrl(request.url, request.headers.host)
+    const query = url?.searchParams ?? new URLSearchParams()
+    const panel = query.get('panel') ?? ''
+    switch (`${request.method} ${url?.pathname}`) {
+      case 'GET /clock':
+        return answer(response, { now: clockMs() })
+      case 'GET /meter':
+        return answer(response, meterOf(peersOf('panel', panel).at(-1)))
+      case 'POST /cut':
+        return answer(response, { cut: links.cut(panel) })
+      case 'POST /stall':
+        return answer(response, { stalled: links.stall(panel) })
+      case 'POST /release':
+        return answer(response, { released: links.release(panel) })
+      case 'POST /throttle': {
+        const bytesPerSecond = query.get('on') === 'true' ? throttledBytesPerSecond : undefined
+        links.throttle(panel, bytesPerSecond)
+        return answer(response, { bytesPerSecond: bytesPerSecond ?? null })
+      }
+      case 'POST /restart': {
+        const kept = query.get('history') !== 'lost'
+        answer(response, { downMs }, 202)
+        response.once('close', () => void restart(kept))
+        return
+      }
+      case 'GET /scenarios':
+        return answer(response, { machine: readMachine(), scenarios: everyScenario.map(entryOf) })
+      case 'GET /stage':
+        return answer(response, accessFor(request, await runs.stage()) ?? null)
+      case 'GET /runs':
+        return answer(response, runs.latest ?? null)
+      case 'POST /runs': {
+        const asked = readRun(await bodyOf(request))
+        if (typeof asked === 'string') return answer(response, { error: asked }, 400)
+        const run = runs.begin(asked, query.get('page') ?? '')
+        return 'refusal' in run ? answer(response, { error: run.refusal }, 409) : answer(response, run, 202)
+      }
+      case 'POST /runs/end':
+        await runs.end(Number(query.get('run')), query.get('failure') ?? undefined)
+        return answer(response, runs.latest ?? null)
+      default:
+        response
+          .writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' })
+          .end('there is nothing here\n')
+    }
   }
-  function cut(peer: Peer | undefined): boolean {
-    const socket = peer?.remote && sockets.get(keyOf(peer.remote.address, peer.remote.port))
+
+  function peersOf(key: 'panel' | 'page', token: string): Peer[] {
+    return [...(house?.hub.peers ?? [])].filter(({ url }) => url.searchParams.get(key) === token)
+  }
+  function meterOf(peer: Peer | undefined): Meter | null {
+    if (peer === undefined || house === undefined) return null
+    return { connection: house.numbers.get(peer) ?? 0, bytes: peer.bytesWritten, seq: publishing.seq }
+  }
+
+  const server = guarded(app, host, (request) => {
+    const panel = panelOf(request)
+    const at = request.socket.remotePort
+    if (panel === undefined || at === undefined) return
+    links.begin(panel, at)
+    request.socket.once('close', () => links.end(panel, at))
+  })
+  const sockets = trackSockets(server)
+  let inner = 0
+  const relay = await createRelay(() => inner, host, port)
+  publicPort = relay.port
+  const links = createLinks(relay, (at) => {
+    const socket = sockets.get(at)
     socket?.destroy()
     return socket !== undefined
-  }
-
-  const server = guarded(app, host)
-  const sockets = trackSockets(server)
+  })
+  const publishing = startPublishing(broker)
+  house = openHouse(app, broker)
   try {
-    await listen(server, host, port)
+    inner = await listen(server, reachableHost(host))
   } catch (error) {
-    publisher.stop()
+    publishing.stop()
+    await relay.close()
     throw error
   }
+
+  let restarting: Promise<void> | undefined
+  function restart(kept: boolean): Promise<void> {
+    restarting ??= (async () => {
+      const before = house
+      house = undefined
+      relay.setFaults({ shut: true })
+      await before?.close({ code: 1012, reason: 'the server restarts' }, sockets)
+      if (!kept) {
+        broker = memoryBroker(history)
+        publishing.moveTo(broker)
+      }
+      await delay(downMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      restarting = undefined
+      if (closing.signal.aborted) return
+      house = openHouse(app, broker)
+      relay.setFaults({})
+    })()
+    return restarting
+  }
+
+  const closing = new AbortController()
   let ended: Promise<void> | undefined
   return {
-    url: urlOf(host, (server.address() as AddressInfo).port),
+    url: urlOf(host, publicPort),
     close() {
       ended ??= end()
       return ended
@@ -102,102 +206,160 @@ export async function startLab({ host = '127.0.0.1', port = 8080 }: LabOptions =
   }
 
   async function end(): Promise<void> {
-    publisher.stop()
+    closing.abort()
+    await restarting
+    publishing.stop()
     const closed = once(server, 'close')
     server.close()
-    await hub.close()
-    for (const socket of sockets.values()) socket.destroySoon()
-    const timer = setTimeout(() => {
-      for (const socket of sockets.values()) socket.destroy()
-    }, closeMs)
+    await Promise.all([house?.close({ code: 1001, reason: 'the server goes away' }, sockets), runs.close()])
     await closed
-    clearTimeout(timer)
+    // The last words have left the server, and have to get through the relay.
+    await relay.close(lastWordsMs)
   }
 }
 
-/** The server's clock in milliseconds since 1970, finer than `Date.now` and never set back. */
-export function clockMs(): number {
-  return performance.timeOrigin + performance.now()
+/** The part of the lab that restarts. */
+interface House {
+  readonly hub: Hub
+  /** Tells one connection from the next. */
+  readonly numbers: WeakMap<Peer, number>
+  /** Says goodbye, and ends every socket. */
+  close(close: Close, sockets: ReadonlyMap<number, Socket>): Promise<void>
 }
 
-function startPublishing(hub: Hub): { readonly seq: number; stop(): void } {
-  const gauge = createGauge()
-  let seq = 0
-  function publish(channel: string, reading: object): void {
-    seq += 1
-    const stamp: Stamp = { seq, at: Number(clockMs().toFixed(3)) }
-    void hub.publish(channel, { ...stamp, ...reading })
-  }
-  const timers = [
-    setInterval(() => publish('vitals', gauge.readVitals()), vitalsMs),
-    setInterval(() => publish('load', gauge.readLoad()), loadMs),
-  ]
-  return {
-    get seq() {
-      return seq
-    },
-    stop() {
-      timers.forEach(clearInterval)
-      gauge.close()
-    },
-  }
-}
+let connections = 0
 
-function numberConnections(hub: Hub): WeakMap<Peer, number> {
+function openHouse(app: Server, broker: Broker): House {
+  const hub = createHub({ heartbeatMs: 5000, broker })
   const numbers = new WeakMap<Peer, number>()
-  let count = 0
   hub.onConnect((peer) => {
-    count += 1
-    numbers.set(peer, count)
+    connections += 1
+    numbers.set(peer, connections)
   })
-  return numbers
-}
-
-/** While a panel comes back, the server may not know yet that its last connection is gone. */
-function latestPeer(hub: Hub, panel: string): Peer | undefined {
-  return [...hub.peers].filter(({ url }) => url.searchParams.get('panel') === panel).at(-1)
+  hub.onMessage(({ event, data }, peer) => (event === 'chat' ? peer.send('chat', data) : undefined))
+  const undo = serve(hub, app, { path: '/live', maxMessageBytes: 4096 })
+  return {
+    hub,
+    numbers,
+    async close(close, sockets) {
+      const timer = setTimeout(() => {
+        for (const socket of sockets.values()) socket.destroy()
+      }, closeMs)
+      await hub.close(close)
+      undo()
+      await Promise.all(
+        [...sockets.values()].map((socket) => {
+          // No `once` of events, which an error on the way out would make fail.
+          const gone = new Promise((resolve) => socket.once('close', resolve))
+          socket.destroySoon()
+          return gone
+        }),
+      )
+      clearTimeout(timer)
+    },
+  }
 }
 
 /** Stands before everything else that listens, so that nothing is answered unasked. */
-function guarded(app: Server, host: string): Server {
+function guarded(app: Server, host: string, onAdmitted: (request: IncomingMessage) => void): Server {
   const server = createServer((request, response) => {
     const refusal = refusalOf(request, host)
-    if (refusal === undefined) app.emit('request', request, response)
-    else response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${refusal}\n`)
+    if (refusal === undefined) {
+      onAdmitted(request)
+      app.emit('request', request, response)
+    } else response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${refusal}\n`)
   })
   return server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const reason = refusalOf(request, host)
-    if (reason === undefined) app.emit('upgrade', request, socket, head)
-    else refuseUpgrade(socket, { status: 403, reason })
+    if (reason === undefined) {
+      onAdmitted(request)
+      app.emit('upgrade', request, socket, head)
+    } else refuseUpgrade(socket, { status: 403, reason })
   })
 }
 
-function trackSockets(server: Server): ReadonlyMap<string, Socket> {
-  const sockets = new Map<string, Socket>()
+/** By the port at the other end: all come from the relay, so it tells them apart. */
+function trackSockets(server: Server): ReadonlyMap<number, Socket> {
+  const sockets = new Map<number, Socket>()
   server.on('connection', (socket: Socket) => {
-    const key = keyOf(socket.remoteAddress, socket.remotePort)
-    sockets.set(key, socket)
+    const port = socket.remotePort ?? 0
+    sockets.set(port, socket)
     socket.once('close', () => {
-      if (sockets.get(key) === socket) sockets.delete(key)
+      if (sockets.get(port) === socket) sockets.delete(port)
     })
   })
   return sockets
 }
 
-const keyOf = (address: string | undefined, port: number | undefined): string => `${address} ${port}`
-
-function answer(response: ServerResponse, body: unknown): void {
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+function answer(response: ServerResponse, body: unknown, status = 200): void {
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'X-Content-Type-Options': 'nosniff',
+  })
   response.end(JSON.stringify(body))
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  server.listen(port, host)
+async function listen(server: Server, host: string): Promise<number> {
+  server.listen(0, host)
   await once(server, 'listening')
+  return (server.address() as AddressInfo).port
 }
 
-/** Every interface is no address to open, and this machine is one of those that it stands for. */
-function urlOf(host: string, port: number): string {
-  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}/`
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}/`
+/** The panel whose stream this asks for. */
+function panelOf(request: IncomingMessage): string | undefined {
+  if (!/^\/live\?/.test(request.url ?? '')) return undefined
+  return requestUrl(request.url, request.headers.host)?.searchParams.get('panel') ?? undefined
+}
+
+const entryOf = ({ name, title, question, places }: Scenario): ScenarioEntry => ({
+  name,
+  title,
+  question,
+  places,
+})
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk
+    if (body.length > maxBodyBytes) throw new Error('the body is too large')
+  }
+  return body
+}
+
+/** @returns what is wrong with it, where something is. */
+function readRun(body: string): RunRequest | string {
+  let asked: Partial<Record<keyof RunRequest, unknown>> | null
+  try {
+    asked = JSON.parse(body)
+  } catch {
+    return 'the body is no JSON'
+  }
+  const { place, scenarios: names, quick } = asked ?? {}
+  if (place !== 'node' && place !== 'page') return '`place` must be node or page'
+  if (typeof quick !== 'boolean') return '`quick` must be true or false'
+  if (!Array.isArray(names) || names.length === 0) return '`scenarios` must name at least one'
+  const possible = everyScenario.filter(({ places }) => places.includes(place)).map(({ name }) => name)
+  const stranger = names.find((name) => !possible.includes(name))
+  if (stranger !== undefined) return `there is no scenario ${JSON.stringify(stranger)} for this place`
+  return { place, quick, scenarios: possible.filter((name) => names.includes(name)) }
+}
+
+/** The stage as the page that asks can reach it: who opened the lab from elsewhere reaches neither at 127.0.0.1. */
+function accessFor({ headers }: IncomingMessage, access: Access | undefined): Access | undefined {
+  if (access === undefined) return undefined
+  const { hostname } = new URL(`http://${headers.host}`)
+  const reach = (url: string) => {
+    const to = new URL(url)
+    if (hostname !== 'localhost') to.hostname = hostname
+    return to.origin
+  }
+  const { direct, relay } = access.origins
+  return {
+    ...access,
+    origins: { direct: reach(direct), relay: reach(relay) },
+    control: reach(access.control),
+  }
 }

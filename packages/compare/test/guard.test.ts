@@ -16,6 +16,7 @@ test.each([
     { host: 'lab.example', origin: 'https://lab.example', upgrade },
   ],
   ['an upgrade of no browser', 'GET', { host: 'localhost:1', upgrade }],
+  ['a POST to a host in capitals', 'POST', { host: 'Lab.example:1', origin: 'http://lab.example:1' }],
   ['a POST from the page', 'POST', { host: '[::1]:1', origin: 'http://[::1]:1' }],
 ])('answered: %s', (_, method, headers) => {
   expect(refusalOf({ method, headers }, 'lab.example')).toBeUndefined()
@@ -29,6 +30,23 @@ test.each([
   ['an upgrade from another port', 'GET', { host: 'localhost:1', origin: 'http://localhost:2', upgrade }],
   ['an upgrade from another site', 'GET', { host: 'localhost:1', origin: 'https://evil.example', upgrade }],
   ['an upgrade from nowhere', 'GET', { host: 'localhost:1', origin: 'null', upgrade }],
+  ['an origin with a path', 'POST', { host: '127.0.0.1:1', origin: 'http://127.0.0.1:1/' }],
+  [
+    'an origin with a name before the host',
+    'POST',
+    { host: '127.0.0.1:1', origin: 'http://evil@127.0.0.1:1' },
+  ],
+  ['an origin of which another is a part', 'POST', { host: '127.0.0.1', origin: 'http://127.0.0.1/@evil' }],
+  ['an origin that goes on', 'POST', { host: '127.0.0.1:1', origin: 'http://127.0.0.1:1@evil.example' }],
+  ['an origin with a query', 'POST', { host: '127.0.0.1:1', origin: 'http://127.0.0.1:1?evil' }],
+  ['an origin with spaces', 'POST', { host: '127.0.0.1:1', origin: ' http://127.0.0.1:1' }],
+  ['an origin in other letters', 'POST', { host: 'localhost:1', origin: 'HTTP://LOCALHOST:1' }],
+  ['an origin with the port of its scheme', 'POST', { host: 'localhost', origin: 'http://localhost:80' }],
+  ['an address in another spelling', 'POST', { host: '127.0.0.1:1', origin: 'http://0x7f.1:1' }],
+  ['an origin of another scheme', 'POST', { host: 'localhost:1', origin: 'ftp://localhost:1' }],
+  ['two origins', 'POST', { host: 'localhost:1', origin: 'http://localhost:1 https://evil.example' }],
+  ['an empty origin', 'POST', { host: 'localhost:1', origin: '' }],
+  ['a DELETE from another site', 'DELETE', { host: 'localhost:1', origin: 'https://evil.example' }],
   ['a POST from another site', 'POST', { host: 'localhost:1', origin: 'https://evil.example' }],
 ])('refused: %s', (_, method, headers) => {
   expect(refusalOf({ method, headers }, 'lab.example')).toBeTypeOf('string')

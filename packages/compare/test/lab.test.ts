@@ -1,9 +1,13 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { connect } from '@eitherway/client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Received } from '@eitherway/core'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Lab, startLab } from '../src/lab.ts'
+import { clockMs } from '../src/publishing.ts'
+import type { Run } from '../src/runs.ts'
+import type { Access } from '../src/stage/ask.ts'
 
 let lab: Lab
 beforeAll(async () => {
@@ -13,7 +17,17 @@ afterAll(() => lab.close())
 
 interface Numbered {
   seq: number
+  at: number
 }
+
+const nextOf = async (messages: AsyncIterator<Received>): Promise<Numbered> =>
+  ((await messages.next()).value as Received<Numbered>).data
+
+const post = (path: string, body?: object) =>
+  fetch(new URL(path, lab.url), {
+    method: 'POST',
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
 
 test('the page comes with a policy that lets nothing foreign in', async () => {
   const response = await fetch(lab.url)
@@ -21,6 +35,10 @@ test('the page comes with a policy that lets nothing foreign in', async () => {
   const policy = response.headers.get('Content-Security-Policy')
   for (const directive of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"])
     expect(policy).toContain(directive)
+  // One frame, and nothing with a star.
+  const { origins } = (await (await fetch(new URL('/stage', lab.url))).json()) as Access
+  expect(policy).toContain(`; frame-src ${origins.relay};`)
+  expect(policy).not.toContain('*')
   expect(await response.text()).toContain('<title>Eitherway')
 })
 
@@ -40,7 +58,7 @@ test('an upgrade from a page of another site is refused', async () => {
   expect(error.message).toContain('403')
 })
 
-test.each(['sse', 'ws'] as const)(
+test.concurrent.each(['sse', 'ws'] as const)(
   'over %s, a cut link comes back by itself and nothing is lost',
   async (transport) => {
     await using client = connect(new URL(`/live?panel=test-${transport}`, lab.url), {
@@ -78,6 +96,134 @@ test('the meter counts the bytes of one panel', async () => {
 test('a cut of nobody cuts nothing', async () => {
   const response = await fetch(new URL('/cut?panel=nobody', lab.url), { method: 'POST' })
   expect(await response.json()).toEqual({ cut: false })
+})
+
+test.concurrent.each(['sse', 'ws'] as const)(
+  'over %s, a throttle slows the next link as well',
+  async (transport) => {
+    const panel = `slow-${transport}`
+    await using client = connect(new URL(`/live?panel=${panel}`, lab.url), {
+      transport,
+      channels: ['vitals'],
+    })
+    const messages = client[Symbol.asyncIterator]()
+    /** The least of what ten messages took. */
+    async function leastMs(): Promise<number> {
+      let least = Number.POSITIVE_INFINITY
+      for (let count = 0; count < 10; count += 1) {
+        const { at } = await nextOf(messages)
+        least = Math.min(least, clockMs() - at)
+      }
+      return least
+    }
+    await messages.next()
+    await post(`/throttle?panel=${panel}&on=true`)
+    await leastMs() // what was under way
+    // At 4 KiB a second a message of over 100 bytes cannot be faster.
+    expect(await leastMs()).toBeGreaterThan(10)
+    const back = new Promise<void>((resolve) => client.onState((state) => state === 'open' && resolve()))
+    await post(`/cut?panel=${panel}`)
+    await Promise.all([back, leastMs()])
+    await leastMs()
+    expect(await leastMs()).toBeGreaterThan(10)
+    await post(`/throttle?panel=${panel}&on=false`)
+    // At full speed again, sooner or later.
+    while ((await leastMs()) > 10);
+  },
+)
+
+test.concurrent.each(['sse', 'ws'] as const)(
+  'over %s, a stalled link brings nothing, and its end costs nothing',
+  async (transport) => {
+    const panel = `stalled-${transport}`
+    await using client = connect(new URL(`/live?panel=${panel}`, lab.url), {
+      transport,
+      channels: ['vitals'],
+    })
+    const seen: number[] = []
+    const messages = client[Symbol.asyncIterator]()
+    const take = async () => seen.push((await nextOf(messages)).seq)
+    await take()
+    expect(await (await post(`/stall?panel=${panel}`)).json()).toEqual({ stalled: true })
+    const last = client.lastEventId
+    // The other panel's link goes on meanwhile, so that time has passed in which this one would have heard something.
+    await using other = connect(new URL('/live?panel=other', lab.url), { transport, channels: ['load'] })
+    await other[Symbol.asyncIterator]().next()
+    expect(client.lastEventId).toBe(last)
+    expect(client.state).toBe('open')
+    expect(await (await post(`/release?panel=${panel}`)).json()).toEqual({ released: true })
+    for (let count = 0; count < 40; count += 1) await take()
+    // `load` counts as well, and this client does not follow it.
+    expect(new Set(seen).size).toBe(seen.length)
+    expect(seen).toEqual([...seen].sort((one, next) => one - next))
+    const holes = seen.slice(1).filter((seq, index) => seq - (seen[index] ?? 0) > 2)
+    expect(holes).toEqual([])
+  },
+)
+
+test.each([
+  ['kept', 0],
+  ['lost', 1],
+] as const)('after a restart with its history %s, both clients hear of %i gaps', async (history, gaps) => {
+  const clients = await Promise.all(
+    (['sse', 'ws'] as const).map(async (transport) => {
+      const client = connect(new URL('/live?panel=restarted', lab.url), {
+        transport,
+        channels: ['vitals', 'load'],
+      })
+      onTestFinished(() => void client.close())
+      const told: string[] = []
+      const codes: (number | undefined)[] = []
+      client.onGap(({ reason }) => told.push(reason))
+      client.onState((state, reason) => state === 'waiting' && codes.push(reason?.code))
+      const messages = client[Symbol.asyncIterator]()
+      const next = async () => (await nextOf(messages)).seq
+      return { client, told, codes, next, seen: [await next()] }
+    }),
+  )
+  expect((await post(`/restart?history=${history}`)).status).toBe(202)
+  await Promise.all(
+    clients.map(async ({ client, told, codes, next, seen }) => {
+      while (codes.length === 0 || client.state !== 'open' || seen.length < 30) seen.push(await next())
+      expect(codes[0]).toBe(1012)
+      expect(told).toHaveLength(gaps)
+      const [first = 0] = seen
+      if (history === 'kept') expect(seen).toEqual(seen.map((_, index) => first + index))
+      else expect(new Set(seen).size).toBe(seen.length)
+    }),
+  )
+})
+
+test.each([
+  ['no JSON', 'nonsense', 'no JSON'],
+  ['no place', { scenarios: ['latency'], quick: true }, 'place'],
+  ['no scenario', { place: 'node', scenarios: [], quick: true }, 'at least one'],
+  ['a scenario that there is not', { place: 'node', scenarios: ['<b>'], quick: true }, 'no scenario "<b>"'],
+  ['a scenario of another place', { place: 'node', scenarios: ['tabs'], quick: true }, 'for this place'],
+  ['no depth', { place: 'node', scenarios: ['latency'] }, 'quick'],
+])('a run is refused: %s', async (_, body, complaint) => {
+  const response = await fetch(new URL('/runs?page=one', lab.url), {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  expect(response.status).toBe(400)
+  expect(((await response.json()) as { error: string }).error).toContain(complaint)
+})
+
+test('while a page measures, another page is refused, until the first has gone', async () => {
+  const request = { place: 'page', scenarios: ['latency'], quick: true }
+  const client = connect(new URL('/live?page=first', lab.url), { transport: 'ws', channels: ['runs'] })
+  await new Promise<void>((resolve) => client.onState((state) => state === 'open' && resolve()))
+  const run = (await (await post('/runs?page=first', request)).json()) as Run
+  expect(run).toMatchObject({ ...request, status: 'running', results: [] })
+  const refused = await post('/runs?page=second', request)
+  expect(refused.status).toBe(409)
+  expect(await refused.json()).toEqual({ error: 'another run is on; two at once would measure each other' })
+  await client.close()
+  await expect.poll(async () => (await post('/runs?page=second', request)).status).toBe(202)
+  const latest = (await (await fetch(new URL('/runs', lab.url))).json()) as Run
+  const ended = (await (await post(`/runs/end?run=${latest.id}`)).json()) as Run
+  expect(ended.status).toBe('stopped')
 })
 
 test('close ends every connection, also those that nobody reads', async () => {

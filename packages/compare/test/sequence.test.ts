@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createSequence } from '../src/page/sequence.ts'
+import { createSequence } from '../src/sequence.ts'
 
 test.each([
   { numbers: [], lost: 0, twice: 0, disordered: 0 },

@@ -57,6 +57,8 @@ export function bareOf({ EventSource, WebSocket }: Classes): readonly Contender[
           else if (data.startsWith(echoMark)) hear.echo?.(data.slice(echoMark.length))
           else hear.parcel?.(unpack(data))
         })
+        // `close` tells the same. But `ws` throws an error that nobody listens to.
+        socket.addEventListener('error', () => undefined)
         await new Promise<void>((resolve, reject) => {
           socket.addEventListener('open', () => {
             resolve()

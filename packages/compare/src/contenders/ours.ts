@@ -24,12 +24,17 @@ export const ours: readonly Contender[] = [
 
 async function open(
   transport: 'sse' | 'ws',
-  { origin, client: name, channels }: Where,
+  { origin, client: name, channels, silenceMs }: Where,
   hear: Hear,
 ): Promise<Line> {
   const url = new URL('/ours', origin)
   url.searchParams.set('client', name)
-  const client = connect(url, { transport, channels, format: 'text' })
+  const client = connect(url, {
+    transport,
+    channels,
+    format: 'text',
+    ...(silenceMs === undefined ? {} : { silenceMs }),
+  })
   for (const channel of channels) {
     client.on<string | Uint8Array>(channel, (data) => hear.parcel?.(unpack(data)))
   }

@@ -1,10 +1,12 @@
 import { type Client, connect } from '@eitherway/client'
 import type { Gap } from '@eitherway/core'
-import type { Meter, Stamp } from '../lab.ts'
+import type { Meter } from '../lab.ts'
+import type { Stamp } from '../publishing.ts'
+import { createSequence, type Sequence } from '../sequence.ts'
 import type { Load, Vitals } from '../vitals.ts'
 import type { Clock } from './clock.ts'
+import { bytes } from './format.ts'
 import { pageMs } from './probe.ts'
-import { createSequence, type Sequence } from './sequence.ts'
 import { createWindow, type SlidingWindow } from './stats.ts'
 import { createWire, type Wire } from './wire.ts'
 
@@ -24,6 +26,12 @@ export interface Point {
 export interface Feed {
   readonly client: Client
   readonly flag: Flag
+  /** Whether nothing gets through its present link, and nobody was told. */
+  readonly isStalled: boolean
+  /** Whether its links are slowed down, this one and those to come. */
+  readonly isThrottled: boolean
+  /** Since when nothing was heard, on the page's clock. */
+  readonly heardAt: number
   readonly latency: SlidingWindow
   readonly sequence: Sequence
   readonly wire: Wire
@@ -44,6 +52,10 @@ export interface Feed {
   switchTo(flag: Flag): Promise<void>
   /** Has the server destroy this panel's socket. */
   cut(): Promise<void>
+  /** Lets nothing through the link any more, or ends the link that was stalled. */
+  stall(on: boolean): Promise<void>
+  /** Slows the panel's links down, until it is told otherwise. */
+  throttle(on: boolean): Promise<void>
   say(text: string): Promise<void>
   readMeter(): Promise<void>
 }
@@ -63,6 +75,8 @@ export const plotMs = 30_000
 export const figuresMs = 10_000
 /** Longer than this without a reading, and nobody knows how the host was meanwhile. */
 export const pauseMs = 1000
+/** After so long a silence the client takes the link for dead: ten seconds more than the server's heartbeat. */
+export const silenceMs = 15_000
 
 /** Starts a feed. @param panel - tells the server whose connection is whose. */
 export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
@@ -73,7 +87,9 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
   let points: Point[] = []
   let vitals: Vitals | undefined
   let load: Load | undefined
-  let heardAt = 0
+  let heardAt = pageMs()
+  let isStalled = false
+  let isThrottled = false
   let reconnects = 0
   let gaps = 0
   let note = ''
@@ -103,6 +119,7 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
   client.onState((state, reason) => {
     const now = pageMs()
     if (state === 'waiting') {
+      isStalled = false
       awaySince ??= now
       comeback = undefined
       if (said.pending) settle('The link went before the echo came, and an answer to one peer is not stored.')
@@ -110,6 +127,7 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
     } else if (state === 'open') {
       if (hasBeenOpen) reconnects += 1
       else note = 'Connected.'
+      heardAt = now
       if (awaySince !== undefined) comeback = { openedAt: now, awayMs: now - awaySince, missed: 0 }
       hasBeenOpen = true
       awaySince = undefined
@@ -123,6 +141,11 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
     note = `${gapNotes[reason]}. The client is told of the gap, and the stream goes on.`
     comeback = undefined
   })
+
+  async function post<T>(path: string, on = ''): Promise<T> {
+    const response = await fetch(`${path}?${query}${on && `&on=${on}`}`, { method: 'POST' })
+    return (await response.json()) as T
+  }
 
   function settle(outcome: string): void {
     said = { ...said, pending: false }
@@ -158,6 +181,15 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
     latency,
     sequence,
     wire,
+    get isStalled() {
+      return isStalled
+    },
+    get isThrottled() {
+      return isThrottled
+    },
+    get heardAt() {
+      return heardAt
+    },
     get points() {
       return points
     },
@@ -191,14 +223,40 @@ export function createFeed(panel: string, first: Flag, clock: Clock): Feed {
         return
       }
       flag = next
+      isStalled = false
       echo = ''
       note = `On '${next}' after ${((pageMs() - since) / 1000).toFixed(2)} s, without a break.`
     },
     async cut() {
       try {
-        await fetch(`/cut?${query}`, { method: 'POST' })
+        await post('/cut')
       } catch {
         note = 'The server did not answer, so nothing was cut.'
+      }
+    },
+    async stall(on) {
+      try {
+        if (!on) {
+          await post('/release')
+          return
+        }
+        const { stalled } = await post<{ stalled: boolean }>('/stall')
+        isStalled = stalled
+        if (stalled)
+          note = 'Stalled: the network swallows every byte and tells nobody. The client has to find out.'
+      } catch {
+        note = 'The server did not answer, so nothing was changed.'
+      }
+    },
+    async throttle(on) {
+      try {
+        const { bytesPerSecond } = await post<{ bytesPerSecond: number | null }>('/throttle', String(on))
+        isThrottled = bytesPerSecond !== null
+        note = isThrottled
+          ? `Throttled to ${bytes(bytesPerSecond ?? 0)} a second, after a reconnect as well.`
+          : 'At full speed again.'
+      } catch {
+        note = 'The server did not answer, so nothing was changed.'
       }
     },
     async say(text) {

@@ -1,9 +1,14 @@
 import { createClock } from './clock.ts'
+import { createAdvice, createExport, showAnswers, showResults } from './conclude.ts'
 import { createFeed, type Flag } from './feed.ts'
 import { find } from './find.ts'
 import { ms } from './format.ts'
+import { createLabClient } from './lab.ts'
+import { createMeasuring } from './measure.ts'
 import { createPanel } from './panel.ts'
 import { pageMs, probeClock } from './probe.ts'
+import { createRecord } from './record.ts'
+import { createRestart } from './restart.ts'
 
 const sides: readonly (readonly [name: string, flag: Flag])[] = [
   ['left', 'sse'],
@@ -47,6 +52,23 @@ function frame(): void {
   requestAnimationFrame(frame)
 }
 frame()
+
+createRestart(find(document, '#server', HTMLElement))
+const page = newToken()
+const lab = createLabClient(page)
+void ask(async () => {
+  const catalogue = await lab.catalogue()
+  const { machine, scenarios } = catalogue
+  const record = createRecord(
+    machine,
+    scenarios.map(({ name }) => name),
+  )
+  showResults(find(document, '#results', HTMLElement), record)
+  showAnswers(find(document, '#answers', HTMLElement), record, machine)
+  createAdvice(find(document, '#advice', HTMLElement), record)
+  createExport(find(document, '#save', HTMLElement), record)
+  createMeasuring(find(document, '#measure', HTMLElement), catalogue, lab, record, page)
+})
 
 // While nobody looks, nothing is asked: browsers starve the timers of hidden pages, and late answers tell little.
 every(1000, () => Promise.all(feeds.map((feed) => feed.readMeter())))

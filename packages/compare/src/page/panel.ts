@@ -1,5 +1,5 @@
 import type { Clock, Offset } from './clock.ts'
-import { type Feed, type Flag, pauseMs, plotMs } from './feed.ts'
+import { type Feed, type Flag, pauseMs, plotMs, silenceMs } from './feed.ts'
 import { find } from './find.ts'
 import { bytes, decimal, ms, none, whole } from './format.ts'
 import { breakLine } from './line.ts'
@@ -25,6 +25,9 @@ const twoWayNote = 'Say something, and the server sends it back to this panel al
 export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: Clock): Panel {
   const { page, write } = writer(root, name)
   const cut = find(root, '[data-do=cut]', HTMLButtonElement)
+  const stall = find(root, '[data-do=stall]', HTMLButtonElement)
+  const throttle = find(root, '[data-do=throttle]', HTMLButtonElement)
+  const silence = find(root, '.silence', HTMLElement)
   const form = find(root, 'form', HTMLFormElement)
   const input = find(form, 'input', HTMLInputElement)
   const send = find(form, 'button', HTMLButtonElement)
@@ -57,6 +60,8 @@ export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: 
     })
   }
   cut.addEventListener('click', () => void feed.cut())
+  stall.addEventListener('click', () => void feed.stall(!feed.isStalled))
+  throttle.addEventListener('click', () => void feed.throttle(!feed.isThrottled))
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     const text = input.value.trim()
@@ -73,6 +78,10 @@ export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: 
     }
     const twoWay = client.direction === 'two-way'
     cut.disabled = client.state !== 'open'
+    stall.disabled = client.state !== 'open'
+    press(stall, feed.isStalled)
+    press(throttle, feed.isThrottled)
+    showSilence(silence, feed, now)
     input.disabled = !twoWay
     send.disabled = !twoWay
     write(figuresOf(feed, clock.offset(now), now))
@@ -99,6 +108,21 @@ export function createPanel(root: HTMLElement, name: string, feed: Feed, clock: 
       )
     },
   }
+}
+
+function press(button: HTMLButtonElement, isPressed: boolean): void {
+  const pressed = String(isPressed)
+  if (button.getAttribute('aria-pressed') !== pressed) button.setAttribute('aria-pressed', pressed)
+}
+
+/** Counts, and so is no live region: the note says in one sentence what has begun, and what came of it. */
+function showSilence(host: HTMLElement, { isStalled, heardAt }: Feed, now: number): void {
+  const silentMs = Math.min(silenceMs, now - heardAt)
+  host.dataset['on'] = String(isStalled)
+  find(host, 'span', HTMLElement).textContent = isStalled
+    ? `Silent for ${(silentMs / 1000).toFixed(1)} s of ${silenceMs / 1000} s`
+    : ''
+  host.style.setProperty('--share', String(isStalled ? silentMs / silenceMs : 0))
 }
 
 /** Below it the clocks tell nothing, and a logarithm needs an end. */

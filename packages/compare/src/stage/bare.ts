@@ -21,7 +21,7 @@ export function createBare(sockets: Sockets): HouseServer {
   const changed = new Set<() => void>()
   const upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   let plant: Plant = {}
-  let count = 0
+  let counts = new Map<string, number>()
 
   function add(guest: Guest): () => void {
     guests.add(guest)
@@ -37,9 +37,12 @@ export function createBare(sockets: Sockets): HouseServer {
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = urlOf(request)
+    // As `ws` does where it has the server to itself. A proxy that passes no upgrade on asks like this.
+    if (pathname === '/bare/ws') response.writeHead(426).end()
     if (pathname !== '/bare/sse') return
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' })
-    response.flushHeaders()
+    // A comment, as is custom: Firefox tells a page that its stream is open once the first byte of the body is there.
+    response.write(':\n\n')
     const forget = add({
       ...nameAndChannels(searchParams),
       request,
@@ -84,7 +87,8 @@ export function createBare(sockets: Sockets): HouseServer {
     },
     publish(channel, data, kind, seq) {
       const { loseEvery = 0, doubleEvery = 0 } = plant
-      count += 1
+      const count = (counts.get(channel) ?? 0) + 1
+      counts.set(channel, count)
       if (loseEvery > 0 && count % loseEvery === 0) return
       const times = doubleEvery > 0 && count % doubleEvery === 0 ? 2 : 1
       for (let time = 0; time < times; time += 1) {
@@ -116,6 +120,7 @@ export function createBare(sockets: Sockets): HouseServer {
     },
     plant(next) {
       plant = next
+      counts = new Map()
     },
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { originsOf } from '../origins.ts'
 import { createBare } from './bare.ts'
 import { machineMs } from './clock.ts'
 import { createControl, type Handlers } from './control.ts'
@@ -9,20 +10,40 @@ import type { HouseServer } from './house.ts'
 import { createOurs } from './ours.ts'
 import { publishAll } from './publisher.ts'
 import { createRelay } from './relay.ts'
+import { createRunnerAssets } from './runner-assets.ts'
+import { createSecure } from './secure.ts'
 import { createSockets } from './sockets.ts'
-import type { Ready, StageSettings } from './spawn.ts'
+import { nameOf, type Ready, type StageSettings } from './spawn.ts'
+import { createWindows } from './windows.ts'
 
 // The process of a stage. Its parent gives the settings, and is told where it listens; it ends with its parent.
 
 process.once('message', (settings: StageSettings) => void start(settings))
 process.once('disconnect', () => process.exit(0))
 
-async function start({ host, token, allowed }: StageSettings): Promise<void> {
+async function start({
+  host,
+  token,
+  allowed,
+  secure: isSecure,
+  heartbeatMs,
+  page,
+}: StageSettings): Promise<void> {
   const sockets = createSockets()
-  const houses = { ours: createOurs(sockets), bare: createBare(sockets) }
+  const houses = { ours: createOurs(sockets, heartbeatMs), bare: createBare(sockets) }
+  const windows = createWindows()
+  let control = 0
+  const runner = createRunnerAssets({
+    folder: new URL(page),
+    controlPort: () => control,
+    ancestors: allowed,
+  })
   let server = await open(0)
   const { port } = server.address() as AddressInfo
   const relay = await createRelay(() => port, host)
+  const secure = isSecure ? await createSecure(host, nameOf(host), onOther) : undefined
+  if (secure !== undefined) sockets.watch(secure)
+  let leaveSecure = serveSecure()
 
   async function open(at: number): Promise<Server> {
     const made = createServer(onOther)
@@ -33,10 +54,18 @@ async function start({ host, token, allowed }: StageSettings): Promise<void> {
     return made
   }
 
+  function serveSecure(): () => void {
+    const undo = secure && Object.values(houses).map((house) => house.serve(secure))
+    return () => {
+      for (const leave of undo ?? []) leave()
+    }
+  }
+
   /** What is neither house's: what a client of a one-way transport has to say. */
   function onOther(request: IncomingMessage, response: import('node:http').ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stage')
     if (pathname.startsWith('/ours') || pathname.startsWith('/bare/')) return
+    if (runner(request, response)) return
     if (pathname !== '/say' || request.method !== 'POST') {
       response.writeHead(404).end()
       return
@@ -54,7 +83,16 @@ async function start({ host, token, allowed }: StageSettings): Promise<void> {
   }
 
   const handlers: Handlers = {
-    publish: (publishing) => publishAll(houses[publishing.house], publishing),
+    async publish(publishing) {
+      const { house, whenThere } = publishing
+      const one = houses[house]
+      if (whenThere !== undefined) await settled(one, () => one.clients.has(whenThere), 10_000)
+      return publishAll(one, publishing, windows)
+    },
+    taken({ channel, seq }) {
+      windows.taken(channel, seq)
+      return {}
+    },
     async wait({ house, count, client, withinMs = 10_000 }) {
       const one = houses[house]
       const now = () => (client === undefined ? one.connected : Number(one.clients.has(client)))
@@ -73,21 +111,24 @@ async function start({ host, token, allowed }: StageSettings): Promise<void> {
         pid: process.pid,
       }
     },
-    cut: ({ client }) => ({ cut: houses.ours.cut(client) + houses.bare.cut(client) }),
+    cut: ({ client }) => ({ cut: houses.ours.cut(client) + houses.bare.cut(client), at: machineMs() }),
     async restart({ downMs, history, how }) {
       const closed = once(server, 'close')
       server.close()
       if (how === 'goodbye') await Promise.all(Object.values(houses).map((house) => house.goodbye()))
       sockets.destroyAll()
+      const downAt = machineMs()
       await closed
       await delay(downMs)
+      leaveSecure()
       for (const house of Object.values(houses)) house.reset(history)
+      leaveSecure = serveSecure()
       server = await open(port)
-      return {}
+      return { downAt, upAt: machineMs() }
     },
     relay(faults) {
       relay.setFaults(faults)
-      return {}
+      return { at: machineMs() }
     },
     count({ reset = false }) {
       const counts = { ...relay.counts }
@@ -98,10 +139,14 @@ async function start({ host, token, allowed }: StageSettings): Promise<void> {
       for (const house of Object.values(houses)) house.plant(plant)
       return {}
     },
+    owed: ({ port: of }) => sockets.owedTo(of),
     clock: () => ({ now: machineMs() }),
   }
-  const control = await createControl(handlers, { host, token, allowed })
-  const ready: Ready = { direct: port, relay: relay.port, control }
+  const securePort = (secure?.address() as AddressInfo | undefined)?.port
+  const own = [...originsOf(host, port), ...originsOf(host, relay.port)]
+  if (securePort !== undefined) own.push(`https://${nameOf(host)}:${securePort}`)
+  control = await createControl(handlers, { host, token, allowed: [...allowed, ...own] })
+  const ready: Ready = { direct: port, relay: relay.port, control, secure: securePort }
   process.send?.(ready)
 }
 

@@ -5,15 +5,16 @@ import type { Sockets } from './sockets.ts'
 import type { Plant } from './stage.ts'
 
 /** The hub under measurement, with ids, history and limits on, as anybody would have it. */
-export function createOurs(sockets: Sockets): HouseServer {
+export function createOurs(sockets: Sockets, heartbeatMs: number): HouseServer {
   const changed = new Set<() => void>()
   let plant: Plant = {}
   let broker = memoryBroker(history)
   let hub: Hub
+  let isAway = false
   open()
 
   function open(): void {
-    hub = createHub({ format: 'text', heartbeatMs: 1000, broker: planted(broker, () => plant) })
+    hub = createHub({ format: 'text', heartbeatMs, broker: planted(broker, () => plant) })
     hub.onConnect((peer) => {
       tell()
       void peer.closed.then(tell)
@@ -30,7 +31,9 @@ export function createOurs(sockets: Sockets): HouseServer {
   return {
     serve: (server) => serve(hub, server, { path: '/ours' }),
     async publish(channel, data) {
-      await hub.publish(channel, data)
+      // Another server of the same broker goes on while this one is away.
+      if (isAway) await broker.publish(channel, channel, data)
+      else await hub.publish(channel, data)
     },
     echo(client, text) {
       for (const peer of peersOf(client)) void peer.send('echo', text)
@@ -47,9 +50,15 @@ export function createOurs(sockets: Sockets): HouseServer {
     },
     cut: (client) =>
       peersOf(client).filter(({ remote }) => remote !== undefined && sockets.destroy(remote)).length,
-    goodbye: () => hub.close({ code: 1012, reason: 'the server restarts' }),
+    async goodbye() {
+      isAway = true
+      await hub.close({ code: 1012, reason: 'the server restarts' })
+    },
     reset(kept) {
+      // One that was killed has no peers left, but it would listen on.
+      void hub.close()
       if (kept === 'lost') broker = memoryBroker(history)
+      isAway = false
       open()
     },
     plant(next) {
@@ -63,13 +72,14 @@ const history = { messages: 100_000, bytes: 64 * 1024 * 1024 }
 
 /** A broker that does to its hub what it was told to, behind the hub's back. */
 function planted(broker: Broker, plant: () => Plant): Broker {
-  let count = 0
+  const counts = new Map<string, number>()
   return {
     ...broker,
     subscribe: (listener) =>
       broker.subscribe((channel, message) => {
         const { loseEvery = 0, doubleEvery = 0 } = plant()
-        count += 1
+        const count = (counts.get(channel) ?? 0) + 1
+        counts.set(channel, count)
         if (loseEvery > 0 && count % loseEvery === 0) return
         listener(channel, message)
         if (doubleEvery > 0 && count % doubleEvery === 0) listener(channel, message)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { reachableHost } from '../origins.ts'
 import type { Counts, Faults } from './stage.ts'
 
 /** A TCP relay in front of a server: what goes in comes out, byte for byte and counted, but for the faults asked for. */
@@ -11,12 +12,15 @@ export interface Relay {
   setFaults(faults: Faults): void
   /** Where the faults of one link are to differ: by the port at which the server sees it. */
   setFaultsOf(localPort: number, faults: Faults | undefined): void
-  close(): Promise<void>
+  /** @param graceMs How long what is under way may take to arrive. @defaultValue 0 */
+  close(graceMs?: number): Promise<void>
 }
 
 interface Link {
-  /** The server sees this end. */
-  readonly localPort: () => number | undefined
+  /** The port at which the server sees this end; it is forgotten by the socket when it closes. */
+  localPort: number | undefined
+  /** Whether it is half-open for good. */
+  lost: boolean
   /** Looks again whether it may pass bytes. */
   wake(): void
   end(): void
@@ -28,7 +32,6 @@ export async function createRelay(target: () => number, host: string, port = 0):
   const own = new Map<number, Faults>()
   const links = new Set<Link>()
   let counts = { links: 0, upBytes: 0, downBytes: 0 }
-  let chunks = 0
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     if (faults.shut) {
@@ -36,8 +39,12 @@ export async function createRelay(target: () => number, host: string, port = 0):
       return
     }
     counts.links += 1
-    const server = connect({ host: toHost(host), port: target(), allowHalfOpen: true, noDelay: true })
-    const faultsHere = () => own.get(server.localPort ?? -1) ?? faults
+    const server = connect({ host: reachableHost(host), port: target(), allowHalfOpen: true, noDelay: true })
+    let chunks = 0
+    server.once('connect', () => {
+      link.localPort = server.localPort
+    })
+    const faultsHere = () => (link.lost ? lost : (own.get(link.localPort ?? -1) ?? faults))
     const up = createWay(client, server, faultsHere, (bytes) => {
       counts.upBytes += bytes
     })
@@ -48,7 +55,8 @@ export async function createRelay(target: () => number, host: string, port = 0):
       if (cutEvery > 0 && chunks % cutEvery === 0) link.end()
     })
     const link: Link = {
-      localPort: () => server.localPort,
+      localPort: undefined,
+      lost: false,
       wake() {
         up.wake()
         down.wake()
@@ -72,7 +80,7 @@ export async function createRelay(target: () => number, host: string, port = 0):
         open -= 1
         if (open === 0) {
           links.delete(link)
-          if (server.localPort !== undefined) own.delete(server.localPort)
+          if (link.localPort !== undefined) own.delete(link.localPort)
         } else if (!faultsHere().stalled) other.destroySoon()
       })
     }
@@ -89,26 +97,35 @@ export async function createRelay(target: () => number, host: string, port = 0):
       counts = { links: 0, upBytes: 0, downBytes: 0 }
     },
     setFaults(next) {
-      faults = next
-      chunks = 0
-      for (const link of links) link.wake()
+      const onlyPresent = next.stalled === 'present'
+      faults = onlyPresent ? { ...next, stalled: false } : next
+      for (const link of links) {
+        if (link.lost) link.end()
+        link.lost = onlyPresent
+        link.wake()
+      }
     },
     setFaultsOf(localPort, next) {
       if (next === undefined) own.delete(localPort)
       else own.set(localPort, next)
-      for (const link of links) if (link.localPort() === localPort) link.wake()
+      for (const link of links) if (link.localPort === localPort) link.wake()
     },
-    async close() {
+    async close(graceMs = 0) {
+      // It closes once its last link has.
       const closed = once(listener, 'close')
       listener.close()
-      for (const link of links) link.end()
+      const end = () => {
+        for (const link of links) link.end()
+      }
+      const timer = graceMs > 0 ? setTimeout(end, graceMs) : undefined
+      if (timer === undefined) end()
       await closed
+      clearTimeout(timer)
     },
   }
 }
 
-/** Who listens everywhere is reached here. */
-const toHost = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)
+const lost: Faults = { stalled: true }
 
 /** How much of a throttled link passes at a time. */
 const sliceMs = 20
@@ -141,11 +158,15 @@ function createWay(
     if (waiting.length <= 64) from.resume()
   })
 
-  const isLate = () => faults().delayMs !== undefined || faults().bytesPerSecond !== undefined
+  const isLate = () => {
+    const { delayMs, bytesPerSecond, held } = faults()
+    return delayMs !== undefined || bytesPerSecond !== undefined || held === true
+  }
 
   function pump(): void {
     if (timer !== undefined || to.destroyed) return
-    const { delayMs = 0, bytesPerSecond } = faults()
+    const { delayMs = 0, bytesPerSecond, held = false } = faults()
+    if (held) return
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       const waitMs = next.at + delayMs - performance.now()
       if (waitMs > 0) {

@@ -7,11 +7,20 @@ export interface Sockets {
   /** @returns whether there was one. */
   destroy(remote: { readonly address: string; readonly port: number }): boolean
   destroyAll(): void
+  /** What waits to leave for whoever is at this port: now, and at most since this was first asked. */
+  owedTo(port: number): { readonly bytes: number; readonly most: number }
 }
+
+/** How often it is looked at what waits. */
+const lookMs = 5
 
 /** Knows none yet. */
 export function createSockets(): Sockets {
   const sockets = new Map<string, Socket>()
+  const observed = new WeakSet<Socket>()
+  /** By port. */
+  const most = new Map<number, number>()
+  const note = (port: number, bytes: number) => most.set(port, Math.max(most.get(port) ?? 0, bytes))
   return {
     watch(server) {
       server.on('connection', (socket: Socket) => {
@@ -29,6 +38,18 @@ export function createSockets(): Sockets {
     },
     destroyAll() {
       for (const socket of sockets.values()) socket.destroy()
+    },
+    owedTo(port) {
+      const socket = [...sockets.values()].find(({ remotePort }) => remotePort === port)
+      const bytes = socket?.writableLength ?? 0
+      if (socket !== undefined && !observed.has(socket)) {
+        observed.add(socket)
+        most.set(port, 0)
+        const timer = setInterval(() => note(port, socket.writableLength), lookMs)
+        socket.once('close', () => clearInterval(timer))
+      }
+      note(port, bytes)
+      return { bytes, most: most.get(port) ?? 0 }
     },
   }
 }

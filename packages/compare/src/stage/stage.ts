@@ -15,6 +15,15 @@ export interface Stage {
   now(): number
   /** By how much `now` may be wrong, in milliseconds; 0 on one machine. */
   readonly clockErrorMs: number
+  /**
+   * Starts another like it, without HTTP/2, so that nothing that was measured before weighs on what comes. A page cannot.
+   */
+  fresh?(changes?: { readonly heartbeatMs?: number }): Promise<OwnStage>
+}
+
+/** A stage that ends when it is closed. */
+export interface OwnStage extends Stage {
+  close(): Promise<void>
 }
 
 /** `http://host:port`, without a path. */
@@ -23,12 +32,16 @@ export interface Origins {
   readonly direct: string
   /** The same server through the relay, where bytes are counted and faults are made. */
   readonly relay: string
+  /** The same server by HTTP/2, `https:`, where the stage was asked for it. Its certificate is trusted by nobody. */
+  readonly secure?: string
 }
 
 /** What a stage can do. */
 export interface Commands {
   /** Publishes in an open loop: each parcel leaves when it was to leave, or late, and says when it was to. */
   readonly publish: { readonly input: Publishing; readonly output: Published }
+  /** Tells that all have heard a channel up to this parcel: where it is published within a `window`, it goes on. */
+  readonly taken: { readonly input: Taken; readonly output: object }
   /** Fulfils once exactly so many are connected to this house (and of this client, where one is named). */
   readonly wait: {
     readonly input: {
@@ -42,15 +55,27 @@ export interface Commands {
   /** What the process has cost so far. */
   readonly cost: { readonly input: { readonly collect?: boolean }; readonly output: Cost }
   /** Destroys the sockets of a client, without a word. */
-  readonly cut: { readonly input: { readonly client: string }; readonly output: { readonly cut: number } }
+  readonly cut: {
+    readonly input: { readonly client: string }
+    /** How many, and when. */
+    readonly output: { readonly cut: number; readonly at: number }
+  }
   /** Ends both houses, waits, and opens them anew at the same port. */
-  readonly restart: { readonly input: Restart; readonly output: object }
+  readonly restart: { readonly input: Restart; readonly output: Restarted }
   /** Changes what the relay does with every link, those of now and those to come, until told otherwise. */
-  readonly relay: { readonly input: Faults; readonly output: object }
+  readonly relay: { readonly input: Faults; readonly output: { readonly at: number } }
   /** What went through the relay since the last `reset`. */
   readonly count: { readonly input: { readonly reset?: boolean }; readonly output: Counts }
   /** Plants what a broken broker would do, in both houses, so that a test can see whether it is found. */
   readonly plant: { readonly input: Plant; readonly output: object }
+  /**
+   * What waits in the server's memory for the client at this port of its own, in bytes: now, or 0 once its socket is gone,
+   * and the most since it was first asked.
+   */
+  readonly owed: {
+    readonly input: { readonly port: number }
+    readonly output: { readonly bytes: number; readonly most: number }
+  }
   readonly clock: { readonly input: object; readonly output: { readonly now: number } }
 }
 
@@ -67,6 +92,20 @@ export interface Publishing {
   readonly burst?: number
   /** The number of the first. @defaultValue 1 */
   readonly from?: number
+  /** Waits for a client of this name, and begins in the moment when it is there. */
+  readonly whenThere?: string
+  /** How many may be under way of which `taken` has not told. @defaultValue any number */
+  readonly window?: number
+  /**
+   * Whether the last stretch before each moment is spent awake: timers alone are late by up to a millisecond, but cost no
+   * processor time. @defaultValue true
+   */
+  readonly punctual?: boolean
+}
+
+export interface Taken {
+  readonly channel: string
+  readonly seq: number
 }
 
 export interface Published {
@@ -98,17 +137,30 @@ export interface Restart {
   readonly how: 'goodbye' | 'kill'
 }
 
+/** The stage's clock. */
+export interface Restarted {
+  /** When the sockets ended. */
+  readonly downAt: number
+  /** When new links were taken again. */
+  readonly upAt: number
+}
+
 /** What is left out is as it should be. */
 export interface Faults {
   /** How much later everything arrives, each way, in milliseconds. */
   readonly delayMs?: number
-  /** Swallows every byte, both ways, and tells nobody: the links are half-open. */
-  readonly stalled?: boolean
+  /**
+   * Swallows every byte, both ways, and tells nobody: the links are half-open. `present`: those of now alone, until the
+   * faults are changed again and they end; new ones are fine, as after a router forgot the old.
+   */
+  readonly stalled?: boolean | 'present'
+  /** Keeps every byte back, both ways, and loses none: what a server looks like that hangs. */
+  readonly held?: boolean
   /** Refuses new links. */
   readonly shut?: boolean
   /** How many bytes pass in a second, each way and link. */
   readonly bytesPerSecond?: number
-  /** Ends a link with each so-manieth chunk from the server. */
+  /** Ends each link with its so-manieth chunk from the server. */
   readonly cutEvery?: number
 }
 
@@ -121,8 +173,8 @@ export interface Counts {
 }
 
 export interface Plant {
-  /** Leaves out each so-manieth parcel. */
+  /** Leaves out each so-manieth parcel of a channel. */
   readonly loseEvery?: number
-  /** Brings each so-manieth parcel twice. */
+  /** Brings each so-manieth parcel of a channel twice. */
   readonly doubleEvery?: number
 }

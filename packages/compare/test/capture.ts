@@ -1,0 +1,34 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** Counts packets in the kernel, by a socket that sees them all: needs Linux, Python and the right to open one. */
+export interface Capture extends AsyncDisposable {
+  /** Bytes of payload that left the port until now. */
+  count(): Promise<number>
+}
+
+const probe = 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)'
+
+export const canCapture: boolean = spawnSync('/usr/bin/python3', ['-c', probe]).status === 0
+
+/** Begin before the first link to that port. */
+export async function capture(port: number): Promise<Capture> {
+  const program = fileURLToPath(new URL('./capture.py', import.meta.url))
+  const child = spawn('/usr/bin/python3', [program, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface(child.stdout)
+  const exited = once(child, 'exit')
+  await once(lines, 'line')
+  return {
+    async count() {
+      const line = once(lines, 'line')
+      child.stdin.write('\n')
+      return Number((await line)[0])
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end()
+      await exited
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { rm } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runScenario } from '../src/bench.ts'
+import { contenders } from '../src/contenders/node.ts'
+import { type Result, valuesOf } from '../src/report.ts'
+import { handshake } from '../src/scenarios/handshake.ts'
+import { type SpawnedStage, spawnStage } from '../src/stage/spawn.ts'
+import { stageProgram } from './program.ts'
+import { record } from './recorder.ts'
+
+let program: URL
+let stage: SpawnedStage
+let result: Result
+beforeAll(async () => {
+  program = await stageProgram()
+  stage = await spawnStage({ program })
+  result = await runScenario(handshake, {
+    stage,
+    place: { kind: 'node', name: 'Node' },
+    contenders,
+    quick: true,
+    rounds: 3,
+  })
+}, 60_000)
+afterAll(async () => {
+  await stage?.close()
+  await rm(new URL('.', program), { recursive: true })
+})
+
+test('every contender is measured, and the one that does not come back is noted', () => {
+  expect(result.notes).toEqual([
+    { what: 'WebSocket, bare ws, from a cut to open again', why: 'it does not come back by itself' },
+  ])
+  for (const { name } of contenders) {
+    for (const figure of handshake.figures) {
+      const isNever = name === 'ws-bare' && figure.name === 'again'
+      expect(valuesOf(result, name, figure.name), `${name}, ${figure.name}`).toHaveLength(isNever ? 0 : 3)
+    }
+    const [open, first] = [valuesOf(result, name, 'open'), valuesOf(result, name, 'first')]
+    for (const [round, ms] of open.entries()) expect(first[round]).toBeGreaterThanOrEqual(ms)
+  }
+  expect(result.explanation).toContain('Until then a client has sent')
+})
+
+test.each(contenders)('20 ms each way are one round trip of $title, and not two', ({ name }) => {
+  const trips = valuesOf(result, name, 'trips')
+  // Work comes on top and is noise; the delay never falls short.
+  expect(Math.min(...trips)).toBeGreaterThanOrEqual(1)
+  expect(Math.min(...trips)).toBeLessThan(2)
+})
+
+test.each(contenders)('bytes up and down of $title are those of a count beside the relay', async (row) => {
+  await using recorder = await record(stage.origins.direct)
+  const { house } = row
+  let heard: () => void = () => undefined
+  const first = new Promise<void>((resolve) => {
+    heard = resolve
+  })
+  const line = await row.open(
+    { origin: recorder.origin, client: 'newcomer-00001', channels: ['welcome'] },
+    { parcel: () => heard() },
+  )
+  await stage.ask('wait', { house, client: 'newcomer-00001', count: 1 })
+  await stage.ask('publish', { house, channel: 'welcome', count: 1, bytes: 100, kind: 'text', everyMs: 0 })
+  await first
+  expect(new Set(valuesOf(result, row.name, 'up'))).toEqual(new Set([recorder.up.length]))
+  // The numbers of our ids have grown since, by a digit in each of the two, and a heartbeat may have come in between.
+  const down = valuesOf(result, row.name, 'down')
+  if (row.control) expect(new Set(down)).toEqual(new Set([recorder.down.length]))
+  else for (const bytes of down) expect(Math.abs(recorder.down.length - bytes)).toBeLessThan(20)
+  await line.close()
+})

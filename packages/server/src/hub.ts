@@ -20,9 +20,11 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import type { SlowPolicy } from './backlog.ts'
-import { dispatch } from './dispatch.ts'
+import { createHeartbeats } from './heartbeats.ts'
 import { type HistoryLimits, memoryBroker } from './memory.ts'
-import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
+import { createOutgoing } from './outgoing.ts'
+import { checkRetryMs, HubPeer, type Peer } from './peer.ts'
+import { createReplays } from './replays.ts'
 import { spread } from './spread.ts'
 
 /** Settings of {@link createHub}. */
@@ -142,19 +144,13 @@ export function createHub(options: HubOptions = {}): Hub {
   /** Once the last peer is closed. */
   let closed: Close | undefined
 
-  const unsubscribe = broker.subscribe((channel, message) => {
-    const readers = followers.get(channel)
-    if (readers === undefined) return
-    const policy = policyOf(channel)
-    dispatch({ type: 'message', message }, readers, (peer, chunk) =>
-      peer.deliver(channel, message, policy, chunk),
-    )
-  })
-
-  const heartbeats =
-    heartbeatMs === 0 ? undefined : setInterval(() => dispatch({ type: 'heartbeat' }, peers), heartbeatMs)
-  // A timer must not keep alive a process that has nothing else to do.
-  heartbeats?.unref()
+  const outgoing = createOutgoing((channel) => followers.get(channel))
+  const unsubscribe = broker.subscribe((channel, message) =>
+    outgoing.add(channel, message, policyOf(channel)),
+  )
+  const replays = createReplays()
+  const heartbeats = createHeartbeats(heartbeatMs)
+  const settings = { format, maxQueuedBytes, flush: outgoing.flush }
 
   function admit({ url }: Arrival): Refusal | undefined {
     if (leaving !== undefined) return { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs }
@@ -173,8 +169,9 @@ export function createHub(options: HubOptions = {}): Hub {
       return
     }
     const channels = channelsOf(connection.url)
-    const peer = createPeer(connection, format, maxQueuedBytes)
+    const peer = new HubPeer(connection, new Set(channels), settings)
     peers.add(peer)
+    heartbeats.add(peer)
     void connection.closed.then(() => forget(peer))
     void attend(peer, channels, connection).catch(tell)
   }
@@ -196,17 +193,16 @@ export function createHub(options: HubOptions = {}): Hub {
     } else {
       await resume(peer, channels)
     }
-    if (peer.signal.aborted) return
+    if (peer.hasEnded) return
     for (const handler of onConnect) void guard(peer, () => handler(peer))
   }
 
   /** From here on every message reaches the peer, once: those of history first, then those that came meanwhile, then live. */
   async function resume(peer: HubPeer, channels: readonly string[]): Promise<void> {
     peer.hold()
-    for (const channel of channels) {
-      peer.channels.add(channel)
-      follow(channel, peer)
-    }
+    // What was published before is not for this one.
+    outgoing.flush()
+    for (const channel of channels) follow(channel, peer)
     try {
       await catchUp(peer, channels)
     } catch (error) {
@@ -227,7 +223,7 @@ export function createHub(options: HubOptions = {}): Hub {
     peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
     // Before any new id, so that no cut can part the news of the loss from the position behind it.
     if (gap !== undefined) peer.writeFrame({ type: 'gap', id: messages.length > 0 ? '' : position, gap })
-    for (const message of messages) await peer.pace({ type: 'message', message })
+    for (const chunk of replays.chunksOf(messages, peer.encoder)) await peer.paceChunk(chunk)
     // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
     if (gap !== undefined && messages.length > 0) peer.writeFrame({ type: 'position', id: position })
     await peer.release(new Set([...messages.map(({ id }) => id), position]))
@@ -253,7 +249,7 @@ export function createHub(options: HubOptions = {}): Hub {
       await run()
     } catch (error) {
       // Work that was given the peer's signal ends like this when the peer leaves.
-      if (!(peer.signal.aborted && (error as Error | undefined)?.name === 'AbortError')) tell(error)
+      if (!(peer.hasEnded && (error as Error | undefined)?.name === 'AbortError')) tell(error)
     }
   }
 
@@ -273,7 +269,9 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function forget(peer: HubPeer): void {
+    peer.end()
     peers.delete(peer)
+    heartbeats.delete(peer)
     for (const channel of peer.channels) {
       const readers = followers.get(channel)
       readers?.delete(peer)
@@ -288,12 +286,12 @@ export function createHub(options: HubOptions = {}): Hub {
     waitMs: number | undefined,
   ): Promise<void> {
     await spread(all, drainMs, hurry.signal, (peer) => {
-      if (peer.signal.aborted) return
+      if (peer.hasEnded) return
       if (waitMs !== undefined) peer.writeFrame({ type: 'retry', retryMs: waitMs })
       peer.close(end)
     })
     closed = end
-    clearInterval(heartbeats)
+    heartbeats.stop()
     unsubscribe()
     await Promise.all(all.map((peer) => peer.closed))
   }

@@ -20,7 +20,9 @@ interface Entry {
 }
 
 interface Log {
+  /** In order. Those before `start` are gone. */
   entries: Entry[]
+  start: number
   bytes: number
   /** The newest message that is no longer kept. */
   evicted: number
@@ -51,22 +53,26 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
 
   /** Takes the oldest away while `isOver` says so of what is left. */
   function evict(log: Log, isOver: (oldest: Entry, kept: number) => boolean): void {
-    let gone = 0
-    for (const entry of log.entries) {
-      if (!isOver(entry, log.entries.length - gone)) break
+    for (let entry = log.entries[log.start]; entry !== undefined; entry = log.entries[log.start]) {
+      if (!isOver(entry, log.entries.length - log.start)) break
       log.bytes -= entry.bytes
       totalBytes -= entry.bytes
       log.evicted = entry.seq
-      gone += 1
+      log.entries[log.start] = gone
+      log.start += 1
     }
-    if (gone > 0) log.entries.splice(0, gone)
+    // Closed up when it is the larger part, so that a publish costs the same however long history is.
+    if (log.start > 64 && log.start * 2 > log.entries.length) {
+      log.entries = log.entries.slice(log.start)
+      log.start = 0
+    }
   }
 
   /** Without this, a name that is used once would be kept for ever. */
   function evictStale(now: number): void {
     for (const [channel, log] of logs) {
       evict(log, ({ at }) => totalBytes > maxTotalBytes || now - at > maxAgeMs)
-      if (log.entries.length > 0) break
+      if (log.start < log.entries.length) break
       forgotten = Math.max(forgotten, log.evicted)
       logs.delete(channel)
     }
@@ -76,7 +82,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
     async publish(channel, event, data) {
       const message = createMessage(event, data, idOf(seq + 1))
       seq += 1
-      const log = logs.get(channel) ?? { entries: [], bytes: 0, evicted: forgotten }
+      const log = logs.get(channel) ?? { entries: [], start: 0, bytes: 0, evicted: forgotten }
       logs.delete(channel)
       logs.set(channel, log)
       const entry = { seq, at: Date.now(), bytes: byteLength(data), message }
@@ -111,7 +117,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
         if (number < (log?.evicted ?? forgotten)) lost.push(channel)
         else if (log !== undefined) {
           // One by one: a call takes only so many arguments.
-          for (let at = firstAfter(log.entries, number); at < log.entries.length; at += 1) {
+          for (let at = firstAfter(log, number); at < log.entries.length; at += 1) {
             found.push(log.entries[at] as Entry)
           }
         }
@@ -124,9 +130,12 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
   }
 }
 
+/** Takes the place of what was evicted, so that its data is let go. */
+const gone: Entry = { seq: 0, at: 0, bytes: 0, message: createMessage('gone', '', '') }
+
 /** Where the entries after a number begin. */
-function firstAfter(entries: readonly Entry[], number: number): number {
-  let low = 0
+function firstAfter({ entries, start }: Log, number: number): number {
+  let low = start
   let high = entries.length
   while (low < high) {
     const middle = (low + high) >>> 1

@@ -253,6 +253,7 @@ function framed({ encode }: Codec, heartbeat?: Uint8Array): Encoder {
       if (payload.length === 0 && frame.type !== 'message') return payload
       return toWire(payload)
     },
+    join: (chunks) => Buffer.concat(chunks as readonly Uint8Array[]),
   }
 }
 

@@ -153,9 +153,13 @@ export function createHub(options: HubOptions = {}): Hub {
   const settings = { format, maxQueuedBytes, flush: outgoing.flush }
 
   function admit({ url }: Arrival): Refusal | undefined {
+    return refusalOf(channelsOf(url))
+  }
+
+  function refusalOf(channels: readonly string[]): Refusal | undefined {
     if (leaving !== undefined) return { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs }
     try {
-      for (const channel of channelsOf(url)) checkName('channel', channel)
+      for (const channel of channels) checkName('channel', channel)
     } catch (error) {
       return { status: 400, reason: (error as Error).message }
     }
@@ -163,26 +167,19 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function accept(connection: ServerConnection): void {
-    const refusal = admit(connection)
+    const channels = channelsOf(connection.url)
+    const refusal = refusalOf(channels)
     if (refusal !== undefined) {
       connection.close(leaving ? { code: leaving.code, reason: leaving.reason } : closeOfRefusal(refusal))
       return
     }
-    const channels = channelsOf(connection.url)
-    const peer = new HubPeer(connection, new Set(channels), settings)
+    const peer = new HubPeer(connection, channels, settings)
     peers.add(peer)
     heartbeats.add(peer)
     void connection.closed.then(() => forget(peer))
-    void attend(peer, channels, connection).catch(tell)
-  }
-
-  async function attend(
-    peer: HubPeer,
-    channels: readonly string[],
-    connection: ServerConnection,
-  ): Promise<void> {
-    await welcome(peer, channels)
-    if (connection.direction === 'two-way') await listen(peer, connection.messages)
+    welcome(peer, channels).then(() => {
+      if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
+    }, tell)
   }
 
   async function welcome(peer: HubPeer, channels: readonly string[]): Promise<void> {
@@ -229,18 +226,29 @@ export function createHub(options: HubOptions = {}): Hub {
     await peer.release(new Set([...messages.map(({ id }) => id), position]))
   }
 
-  async function listen(peer: HubPeer, messages: AsyncIterable<Message>): Promise<void> {
-    for await (const { id, event, data } of messages) {
-      let received: Received
-      try {
-        received = { id, event, data: format.decode(data) }
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error
-        peer.close({ code: 1007, reason: fitReason(error.message) })
-        return
-      }
-      for (const handler of onMessage) await guard(peer, () => handler(received, peer))
+  /** One message after the other. No `for await`, whose frame would be kept for each peer that never says a word. */
+  function listen(peer: HubPeer, messages: AsyncIterator<Message>): void {
+    messages
+      .next()
+      .then(async ({ done, value }) => {
+        if (done || !(await receive(peer, value))) return
+        listen(peer, messages)
+      })
+      .catch(tell)
+  }
+
+  /** @returns whether the peer may go on. */
+  async function receive(peer: HubPeer, { id, event, data }: Message): Promise<boolean> {
+    let received: Received
+    try {
+      received = { id, event, data: format.decode(data) }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      peer.close({ code: 1007, reason: fitReason(error.message) })
+      return false
     }
+    for (const handler of onMessage) await guard(peer, () => handler(received, peer))
+    return true
   }
 
   /** Runs a handler of the application: its failure is told and ends nothing. */
@@ -272,7 +280,7 @@ export function createHub(options: HubOptions = {}): Hub {
     peer.end()
     peers.delete(peer)
     heartbeats.delete(peer)
-    for (const channel of peer.channels) {
+    for (const channel of peer.names) {
       const readers = followers.get(channel)
       readers?.delete(peer)
       if (readers?.size === 0) followers.delete(channel)

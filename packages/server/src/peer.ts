@@ -74,11 +74,11 @@ const nothing: ReadonlySet<string> = new Set()
  * needed made when it is: a hub has thousands that are silent. @internal
  */
 export class HubPeer implements Peer, Follower {
-  readonly channels: ReadonlySet<string>
   marks = 0
   /** The group in which it hears heartbeats. */
   slot = 0
   readonly #connection: ServerConnection
+  readonly #channels: readonly string[]
   readonly #settings: PeerSettings
   #ended: AbortController | undefined
   #hasEnded = false
@@ -86,10 +86,10 @@ export class HubPeer implements Peer, Follower {
   #held = false
   #backlog: Backlog | undefined
 
-  constructor(connection: ServerConnection, channels: ReadonlySet<string>, settings: PeerSettings) {
+  constructor(connection: ServerConnection, channels: readonly string[], settings: PeerSettings) {
     this.#connection = connection
     this.#settings = settings
-    this.channels = channels
+    this.#channels = channels
   }
 
   get direction(): Direction {
@@ -97,6 +97,9 @@ export class HubPeer implements Peer, Follower {
   }
   get url(): URL {
     return this.#connection.url
+  }
+  get channels(): ReadonlySet<string> {
+    return new Set(this.#channels)
   }
   get headers(): Headers {
     return this.#connection.headers
@@ -116,6 +119,10 @@ export class HubPeer implements Peer, Follower {
   get encoder(): Encoder {
     return this.#connection.encoder
   }
+  /** The channels, without a set made anew. */
+  get names(): readonly string[] {
+    return this.#channels
+  }
   get hasEnded(): boolean {
     return this.#hasEnded
   }
@@ -130,21 +137,21 @@ export class HubPeer implements Peer, Follower {
   async send(event: string, data: unknown, { id = '', retryMs }: SendOptions = {}): Promise<void> {
     if (id !== '') {
       checkId(id)
-      if (this.channels.size > 0) {
+      if (this.#channels.length > 0) {
         throw new TypeError(
-          `\`id\` is for peers without channels; this one follows ${this.channels.size}, whose ids mark its position`,
+          `\`id\` is for peers without channels; this one follows ${this.#channels.length}, whose ids mark its position`,
         )
       }
     }
     const message = createMessage(event, this.#settings.format.encode(data), id)
     if (retryMs !== undefined) checkRetryMs(retryMs)
-    if (this.channels.size > 0) this.#settings.flush()
+    if (this.#channels.length > 0) this.#settings.flush()
     if (retryMs !== undefined) this.writeFrame({ type: 'retry', retryMs })
     await this.pace({ type: 'message', message })
   }
 
   close(close?: Close): void {
-    if (this.channels.size > 0) this.#settings.flush()
+    if (this.#channels.length > 0) this.#settings.flush()
     this.#connection.close(close)
   }
 

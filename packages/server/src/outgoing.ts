@@ -131,6 +131,6 @@ function createBatch(parcels: readonly Parcel[]): Batch {
  * burst has its messages in one write as well. Where there is no such moment, at the end of the running microtask.
  */
 function atEndOfTurn(run: () => void): void {
-  // From within a microtask, `nextTick` is after all other microtasks, those included that they add.
+  // From within a microtask, `nextTick` comes after all other microtasks, those included that they add.
   queueMicrotask(() => (typeof process === 'object' ? process.nextTick(run) : run()))
 }

@@ -52,7 +52,7 @@ export function createListener(
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
-    response.on('error', () => undefined)
+    response.on('error', ignore)
     const arrival = requestArrival(request, (url) => lastEventIdOf(request, url))
     const refusal =
       arrival === undefined ? invalid : isBehind(request, response) ? pipelined : admit?.(arrival)
@@ -60,6 +60,8 @@ export function createListener(
     else accept(new SseConnection(request, response, arrival, closeTimeoutMs))
   }
 }
+
+const ignore = (): void => undefined
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
 const pipelined: Refusal = {
@@ -123,6 +125,10 @@ class SseConnection implements Accepted {
     // A stream is meant to be silent at times; the hub's heartbeats find the dead.
     if (this.#stream === undefined) this.#socket.setTimeout(0)
     const isDirect = this.#stream === undefined && ownsSocket(request, response)
+    // The head and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
+    const sink = this.#stream ?? this.#socket
+    sink.cork()
+    queueMicrotask(() => process.nextTick(() => sink.uncork()))
     response.writeHead(200, isDirect ? chunkedHead : head)
     response.flushHeaders()
     this.encoder = isDirect ? chunkedFrames : frames

@@ -50,6 +50,9 @@ export interface ListenerOptions extends Limits {
   readonly closeTimeoutMs?: number
 }
 
+/** `close` follows, and says it all. */
+const ignore = (): void => undefined
+
 /** What may wait for the application to read before the client is held back. */
 const highWaterBytes = 64 * 1024
 
@@ -82,9 +85,8 @@ export function createListener(
   return (request, socket, head) => {
     // The bytes that the handshake itself takes count as the connection's.
     const before = bytesWrittenOf(socket)
-    socket.on('error', () => {
-      // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
-    })
+    // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
+    socket.on('error', ignore)
     const arrival = requestArrival(request, ({ searchParams }) => searchParams.get('lastEventId') ?? '')
     if (arrival === undefined) {
       refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
@@ -95,6 +97,9 @@ export function createListener(
       refuseUpgrade(socket, refusal)
       return
     }
+    // The handshake and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
+    socket.cork()
+    queueMicrotask(() => process.nextTick(() => socket.uncork()))
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new WsConnection(webSocket, socket, arrival, maxMessageBytes, before)
       if (refusal === undefined) accept(connection)

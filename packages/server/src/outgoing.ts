@@ -111,16 +111,20 @@ export function createOutgoing(followersOf: (channel: string) => Iterable<Follow
 
 function createBatch(parcels: readonly Parcel[]): Batch {
   const known = new Map<Encoder, readonly (string | Uint8Array)[]>()
+  // Peers of one kind often stand beside each other, and this is asked once for each.
+  let last: { readonly encoder: Encoder; readonly chunks: readonly (string | Uint8Array)[] } | undefined
   return {
     parcels,
     mayWait: parcels.some(({ policy }) => policy !== 'disconnect'),
     chunksFor(encoder) {
+      if (last?.encoder === encoder) return last.chunks
       let chunks = known.get(encoder)
       if (chunks === undefined) {
         const each = parcels.map(({ encodings }) => encodings.for(encoder))
         chunks = encoder.join === undefined || each.length === 1 ? each : [encoder.join(each)]
         known.set(encoder, chunks)
       }
+      last = { encoder, chunks }
       return chunks
     },
   }

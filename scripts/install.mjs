@@ -50,6 +50,7 @@ function fingerprint() {
     'pnpm-lock.yaml',
     'pnpm-workspace.yaml',
     'package.json',
+    'bench/package.json',
     'examples/package.json',
     ...packages,
   ]

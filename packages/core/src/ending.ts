@@ -16,21 +16,27 @@ export interface Ending {
  * @param onFinish - lets go of what the link held. It runs once, in the turn of `finish`.
  */
 export function createEnding(onFinish: () => void): Ending {
-  let close: Close | undefined
-  let settle: (close: Close) => void
-  const closed = new Promise<Close>((resolve) => {
-    settle = resolve
-  })
-  return {
-    closed,
-    get close() {
-      return close
-    },
-    finish(reason) {
-      if (close !== undefined) return
-      close = reason
-      onFinish()
-      settle(reason)
-    },
+  return new Once(onFinish)
+}
+
+/** A class, since a server has one for each connection. */
+class Once implements Ending {
+  readonly closed: Promise<Close>
+  close: Close | undefined
+  readonly #onFinish: () => void
+  #settle: ((close: Close) => void) | undefined
+
+  constructor(onFinish: () => void) {
+    this.#onFinish = onFinish
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  finish(close: Close): void {
+    if (this.close !== undefined) return
+    this.close = close
+    this.#onFinish()
+    this.#settle?.(close)
   }
 }

@@ -45,6 +45,11 @@ export const defaultMaxMessageBytes: number = 1024 * 1024
 export interface Encoder {
   /** The bytes or text of one frame; `''` where this wire has no word for it. */
   encode(frame: Frame): string | Uint8Array
+  /**
+   * Several encoded frames as one chunk, where this wire needs no boundary between two writes. Left out, each frame is
+   * written by itself.
+   */
+  join?(chunks: readonly (string | Uint8Array)[]): string | Uint8Array
 }
 
 /** Frames to bytes or text and back, without I/O. */

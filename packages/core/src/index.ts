@@ -59,7 +59,7 @@ export {
   show,
 } from './message.ts'
 export { createQueue, type Queue } from './queue.ts'
-export { remoteOf, requestHeaders, requestUrl, retryAfterMs } from './request.ts'
+export { remoteOf, requestArrival, requestHeaders, requestUrl, retryAfterMs } from './request.ts'
 export type {
   Accept,
   Accepted,

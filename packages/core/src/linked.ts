@@ -53,7 +53,8 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
     down.end()
     up.end()
   })
-  const { closed, finish } = ending
+  const { closed } = ending
+  const finish = (close: Close) => ending.finish(close)
   const onAbort = () => {
     down.drop()
     finish({ code: closeCode.normal, reason: 'aborted' })

@@ -20,103 +20,144 @@ export interface Queue<T> extends AsyncIterable<T> {
  *
  * @param onLeave - runs when the iteration is left early.
  */
-export function createQueue<T>(onLeave: () => void = () => undefined): Queue<T> {
-  let items: { item: T; bytes: number }[] = []
-  let head = 0
-  let bytes = 0
-  let ended = false
-  let failure: Error | undefined
-  /** Reads that wait, each of which says whether it could be served. */
-  const readers: (() => boolean)[] = []
-  let waiting: { bytes: number; resolve: () => void }[] = []
+export function createQueue<T>(onLeave?: () => void): Queue<T> {
+  return new Line(onLeave)
+}
 
-  function release(): void {
-    if (waiting.length === 0) return
-    const free = waiting.filter((waiter) => ended || bytes < waiter.bytes)
-    waiting = waiting.filter((waiter) => !free.includes(waiter))
+interface Waiter {
+  readonly bytes: number
+  resolve(): void
+}
+
+interface Reader<T> {
+  resolve(result: IteratorResult<T, undefined>): void
+  reject(error: Error): void
+}
+
+/** A class, and nothing made before it is needed: a server has one for each peer, most of which never say a word. */
+class Line<T> implements Queue<T> {
+  bytes = 0
+  readonly #onLeave: (() => void) | undefined
+  /** In order. Those before `#head` are taken. */
+  #items: ({ readonly item: T; readonly bytes: number } | undefined)[] | undefined
+  #head = 0
+  #ended = false
+  #failure: Error | undefined
+  #readers: Reader<T>[] | undefined
+  #waiting: Waiter[] | undefined
+
+  constructor(onLeave: (() => void) | undefined) {
+    this.#onLeave = onLeave
+  }
+
+  push(item: T, bytes: number): number {
+    if (this.#ended) return this.bytes
+    this.#items ??= []
+    this.#items.push({ item, bytes })
+    this.bytes += bytes
+    this.#serve()
+    return this.bytes
+  }
+
+  end(error?: Error): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#failure = error
+    this.#serve()
+    this.#release()
+  }
+
+  drop(): void {
+    this.#items = undefined
+    this.#head = 0
+    this.bytes = 0
+    this.end()
+    this.#failure = undefined
+    this.#release()
+  }
+
+  below(bytes: number): Promise<void> {
+    if (this.#ended || this.bytes < bytes) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiting ??= []
+      this.#waiting.push({ bytes, resolve })
+    })
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return new LineIterator(this)
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    return new Promise((resolve, reject) => {
+      this.#readers ??= []
+      this.#readers.push({ resolve, reject })
+      this.#serve()
+    })
+  }
+
+  leave(): void {
+    this.drop()
+    this.#onLeave?.()
+  }
+
+  /** Gives whoever reads what there is for it. */
+  #serve(): void {
+    while (this.#readers !== undefined && this.#readers.length > 0) {
+      const entry = this.#items?.[this.#head]
+      if (entry === undefined && !this.#ended) return
+      const reader = this.#readers.shift() as Reader<T>
+      if (entry !== undefined) {
+        this.#take()
+        reader.resolve({ done: false, value: entry.item })
+      } else if (this.#failure !== undefined) {
+        // It is met once; after it the iteration is over.
+        reader.reject(this.#failure)
+        this.#failure = undefined
+      } else {
+        reader.resolve({ done: true, value: undefined })
+      }
+    }
+  }
+
+  #take(): void {
+    const items = this.#items ?? []
+    this.bytes -= items[this.#head]?.bytes ?? 0
+    items[this.#head] = undefined
+    this.#head += 1
+    if (this.#head === items.length) {
+      this.#items = undefined
+      this.#head = 0
+    } else if (this.#head > 64 && this.#head * 2 > items.length) {
+      // Shifting one by one is quadratic; cutting off a read half at a time is linear over all.
+      this.#items = items.slice(this.#head)
+      this.#head = 0
+    }
+    this.#release()
+  }
+
+  #release(): void {
+    if (this.#waiting === undefined) return
+    const isFree = ({ bytes }: Waiter) => this.#ended || this.bytes < bytes
+    const free = this.#waiting.filter(isFree)
+    const left = this.#waiting.filter((waiter) => !isFree(waiter))
+    this.#waiting = left.length > 0 ? left : undefined
     for (const waiter of free) waiter.resolve()
   }
+}
 
-  function take(): T | undefined {
-    const entry = items[head]
-    if (entry === undefined) return undefined
-    head += 1
-    bytes -= entry.bytes
-    // Shifting one by one is quadratic; cutting off a read half at a time is linear over all.
-    if (head > 64 && head * 2 > items.length) {
-      items = items.slice(head)
-      head = 0
-    } else {
-      items[head - 1] = spent
-    }
-    release()
-    return entry.item
-  }
-  const spent = { item: undefined as T, bytes: 0 }
+class LineIterator<T> implements AsyncIterator<T, undefined> {
+  readonly #line: Line<T>
 
-  function serveReaders(): void {
-    while (readers[0]?.()) readers.shift()
+  constructor(line: Line<T>) {
+    this.#line = line
   }
-
-  /** An error is met once; after it the iteration is over. */
-  function takeFailure(): Error | undefined {
-    const error = failure
-    failure = undefined
-    return error
+  next(): Promise<IteratorResult<T, undefined>> {
+    return this.#line.next()
   }
-
-  const queue: Queue<T> = {
-    get bytes() {
-      return bytes
-    },
-    push(item, size) {
-      if (ended) return bytes
-      items.push({ item, bytes: size })
-      bytes += size
-      serveReaders()
-      return bytes
-    },
-    end(error) {
-      if (ended) return
-      ended = true
-      failure = error
-      serveReaders()
-      release()
-    },
-    drop() {
-      items = []
-      head = 0
-      bytes = 0
-      queue.end()
-      failure = undefined
-      release()
-    },
-    below(limit) {
-      if (ended || bytes < limit) return Promise.resolve()
-      return new Promise((resolve) => waiting.push({ bytes: limit, resolve }))
-    },
-    [Symbol.asyncIterator]() {
-      return {
-        next() {
-          return new Promise((resolve, reject) => {
-            const serve = () => {
-              if (head < items.length) resolve({ done: false, value: take() as T })
-              else if (!ended) return false
-              else if (failure === undefined) resolve({ done: true, value: undefined })
-              else reject(takeFailure())
-              return true
-            }
-            if (readers.length > 0 || !serve()) readers.push(serve)
-          })
-        },
-        // By hand, because a generator would not return while its `next` is waiting.
-        async return() {
-          queue.drop()
-          onLeave()
-          return { done: true, value: undefined }
-        },
-      }
-    },
+  // By hand, because a generator would not return while its `next` is waiting.
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#line.leave()
+    return { done: true, value: undefined }
   }
-  return queue
 }

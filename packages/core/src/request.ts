@@ -1,4 +1,4 @@
-import type { Remote } from './transport.ts'
+import type { Arrival, Remote } from './transport.ts'
 
 /**
  * The URL that a request asked for, from its target and its `Host`. `undefined` when they make none: the request is
@@ -14,6 +14,60 @@ export function requestUrl(target: string | undefined, host: string | undefined)
     return new URL(`http://${host ?? 'localhost'}${target}`)
   } catch {
     return undefined
+  }
+}
+
+/** As much of Node's request as an arrival is made of. */
+interface NodeRequest {
+  readonly url?: string | undefined
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }
+}
+
+/**
+ * A request of Node's http or http2 as an arrival, whose URL and headers are made when they are asked for: a server has
+ * thousands that nobody looks at again, and each costs more than the connection.
+ *
+ * @returns `undefined` when its target and `Host` make no URL: see {@link requestUrl}.
+ */
+export function requestArrival(
+  { url: target = '', headers, socket }: NodeRequest,
+  lastEventIdOf: (url: URL) => string,
+): Arrival | undefined {
+  const name = headers[':authority']
+  const host = typeof name === 'string' ? name : (headers['host'] as string | undefined)
+  const url = requestUrl(target, host)
+  if (url === undefined) return undefined
+  return new LazyArrival(target, host, headers, remoteOf(socket), lastEventIdOf(url))
+}
+
+class LazyArrival implements Arrival {
+  readonly remote: Remote | undefined
+  readonly lastEventId: string
+  readonly #target: string
+  readonly #host: string | undefined
+  readonly #headers: NodeRequest['headers']
+
+  constructor(
+    target: string,
+    host: string | undefined,
+    headers: NodeRequest['headers'],
+    remote: Remote | undefined,
+    lastEventId: string,
+  ) {
+    this.#target = target
+    this.#host = host
+    this.#headers = headers
+    this.remote = remote
+    this.lastEventId = lastEventId
+  }
+
+  get url(): URL {
+    // It was one when the request came.
+    return requestUrl(this.#target, this.#host) as URL
+  }
+  get headers(): Headers {
+    return requestHeaders(this.#headers)
   }
 }
 

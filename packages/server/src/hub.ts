@@ -20,9 +20,11 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import type { SlowPolicy } from './backlog.ts'
-import { dispatch } from './dispatch.ts'
+import { createHeartbeats } from './heartbeats.ts'
 import { type HistoryLimits, memoryBroker } from './memory.ts'
-import { checkRetryMs, createPeer, type HubPeer, type Peer } from './peer.ts'
+import { createOutgoing } from './outgoing.ts'
+import { checkRetryMs, HubPeer, type Peer } from './peer.ts'
+import { createReplays } from './replays.ts'
 import { spread } from './spread.ts'
 
 /** Settings of {@link createHub}. */
@@ -142,24 +144,22 @@ export function createHub(options: HubOptions = {}): Hub {
   /** Once the last peer is closed. */
   let closed: Close | undefined
 
-  const unsubscribe = broker.subscribe((channel, message) => {
-    const readers = followers.get(channel)
-    if (readers === undefined) return
-    const policy = policyOf(channel)
-    dispatch({ type: 'message', message }, readers, (peer, chunk) =>
-      peer.deliver(channel, message, policy, chunk),
-    )
-  })
-
-  const heartbeats =
-    heartbeatMs === 0 ? undefined : setInterval(() => dispatch({ type: 'heartbeat' }, peers), heartbeatMs)
-  // A timer must not keep alive a process that has nothing else to do.
-  heartbeats?.unref()
+  const outgoing = createOutgoing((channel) => followers.get(channel))
+  const unsubscribe = broker.subscribe((channel, message) =>
+    outgoing.add(channel, message, policyOf(channel)),
+  )
+  const replays = createReplays()
+  const heartbeats = createHeartbeats(heartbeatMs)
+  const settings = { format, maxQueuedBytes, flush: outgoing.flush }
 
   function admit({ url }: Arrival): Refusal | undefined {
+    return refusalOf(channelsOf(url))
+  }
+
+  function refusalOf(channels: readonly string[]): Refusal | undefined {
     if (leaving !== undefined) return { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs }
     try {
-      for (const channel of channelsOf(url)) checkName('channel', channel)
+      for (const channel of channels) checkName('channel', channel)
     } catch (error) {
       return { status: 400, reason: (error as Error).message }
     }
@@ -167,25 +167,19 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function accept(connection: ServerConnection): void {
-    const refusal = admit(connection)
+    const channels = channelsOf(connection.url)
+    const refusal = refusalOf(channels)
     if (refusal !== undefined) {
       connection.close(leaving ? { code: leaving.code, reason: leaving.reason } : closeOfRefusal(refusal))
       return
     }
-    const channels = channelsOf(connection.url)
-    const peer = createPeer(connection, format, maxQueuedBytes)
+    const peer = new HubPeer(connection, channels, settings)
     peers.add(peer)
+    heartbeats.add(peer)
     void connection.closed.then(() => forget(peer))
-    void attend(peer, channels, connection).catch(tell)
-  }
-
-  async function attend(
-    peer: HubPeer,
-    channels: readonly string[],
-    connection: ServerConnection,
-  ): Promise<void> {
-    await welcome(peer, channels)
-    if (connection.direction === 'two-way') await listen(peer, connection.messages)
+    welcome(peer, channels).then(() => {
+      if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
+    }, tell)
   }
 
   async function welcome(peer: HubPeer, channels: readonly string[]): Promise<void> {
@@ -196,17 +190,16 @@ export function createHub(options: HubOptions = {}): Hub {
     } else {
       await resume(peer, channels)
     }
-    if (peer.signal.aborted) return
+    if (peer.hasEnded) return
     for (const handler of onConnect) void guard(peer, () => handler(peer))
   }
 
   /** From here on every message reaches the peer, once: those of history first, then those that came meanwhile, then live. */
   async function resume(peer: HubPeer, channels: readonly string[]): Promise<void> {
     peer.hold()
-    for (const channel of channels) {
-      peer.channels.add(channel)
-      follow(channel, peer)
-    }
+    // What was published before is not for this one.
+    outgoing.flush()
+    for (const channel of channels) follow(channel, peer)
     try {
       await catchUp(peer, channels)
     } catch (error) {
@@ -227,24 +220,35 @@ export function createHub(options: HubOptions = {}): Hub {
     peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
     // Before any new id, so that no cut can part the news of the loss from the position behind it.
     if (gap !== undefined) peer.writeFrame({ type: 'gap', id: messages.length > 0 ? '' : position, gap })
-    for (const message of messages) await peer.pace({ type: 'message', message })
+    for (const chunk of replays.chunksOf(messages, peer.encoder)) await peer.paceChunk(chunk)
     // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
     if (gap !== undefined && messages.length > 0) peer.writeFrame({ type: 'position', id: position })
     await peer.release(new Set([...messages.map(({ id }) => id), position]))
   }
 
-  async function listen(peer: HubPeer, messages: AsyncIterable<Message>): Promise<void> {
-    for await (const { id, event, data } of messages) {
-      let received: Received
-      try {
-        received = { id, event, data: format.decode(data) }
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error
-        peer.close({ code: 1007, reason: fitReason(error.message) })
-        return
-      }
-      for (const handler of onMessage) await guard(peer, () => handler(received, peer))
+  /** One message after the other. No `for await`, whose frame would be kept for each peer that never says a word. */
+  function listen(peer: HubPeer, messages: AsyncIterator<Message>): void {
+    messages
+      .next()
+      .then(async ({ done, value }) => {
+        if (done || !(await receive(peer, value))) return
+        listen(peer, messages)
+      })
+      .catch(tell)
+  }
+
+  /** @returns whether the peer may go on. */
+  async function receive(peer: HubPeer, { id, event, data }: Message): Promise<boolean> {
+    let received: Received
+    try {
+      received = { id, event, data: format.decode(data) }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      peer.close({ code: 1007, reason: fitReason(error.message) })
+      return false
     }
+    for (const handler of onMessage) await guard(peer, () => handler(received, peer))
+    return true
   }
 
   /** Runs a handler of the application: its failure is told and ends nothing. */
@@ -253,7 +257,7 @@ export function createHub(options: HubOptions = {}): Hub {
       await run()
     } catch (error) {
       // Work that was given the peer's signal ends like this when the peer leaves.
-      if (!(peer.signal.aborted && (error as Error | undefined)?.name === 'AbortError')) tell(error)
+      if (!(peer.hasEnded && (error as Error | undefined)?.name === 'AbortError')) tell(error)
     }
   }
 
@@ -273,8 +277,10 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function forget(peer: HubPeer): void {
+    peer.end()
     peers.delete(peer)
-    for (const channel of peer.channels) {
+    heartbeats.delete(peer)
+    for (const channel of peer.names) {
       const readers = followers.get(channel)
       readers?.delete(peer)
       if (readers?.size === 0) followers.delete(channel)
@@ -288,12 +294,12 @@ export function createHub(options: HubOptions = {}): Hub {
     waitMs: number | undefined,
   ): Promise<void> {
     await spread(all, drainMs, hurry.signal, (peer) => {
-      if (peer.signal.aborted) return
+      if (peer.hasEnded) return
       if (waitMs !== undefined) peer.writeFrame({ type: 'retry', retryMs: waitMs })
       peer.close(end)
     })
     closed = end
-    clearInterval(heartbeats)
+    heartbeats.stop()
     unsubscribe()
     await Promise.all(all.map((peer) => peer.closed))
   }

@@ -20,10 +20,16 @@ interface Entry {
 }
 
 interface Log {
+  readonly channel: string
+  /** In order. Those before `start` are gone. */
   entries: Entry[]
+  start: number
   bytes: number
   /** The newest message that is no longer kept. */
   evicted: number
+  /** The next that was published to less recently, and more recently. */
+  staler: Log | undefined
+  fresher: Log | undefined
 }
 
 /**
@@ -39,8 +45,11 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
   const maxTotalBytes = limit('totalBytes', limits.totalBytes ?? 64 * 1024 * 1024)
   const maxAgeMs = limit('ageMs', limits.ageMs ?? 300_000)
   const epoch = newEpoch()
-  /** In the order of their newest message, so that the stalest channel is the first. */
   const logs = new Map<string, Log>()
+  // In the order of their newest message. Linked, because a Map whose oldest keys are taken away and added again is a walk
+  // over the places where they were.
+  let stalest: Log | undefined
+  let freshest: Log | undefined
   const listeners = new Set<BrokerListener>()
   let seq = 0
   let totalBytes = 0
@@ -51,24 +60,65 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
 
   /** Takes the oldest away while `isOver` says so of what is left. */
   function evict(log: Log, isOver: (oldest: Entry, kept: number) => boolean): void {
-    let gone = 0
-    for (const entry of log.entries) {
-      if (!isOver(entry, log.entries.length - gone)) break
+    for (let entry = log.entries[log.start]; entry !== undefined; entry = log.entries[log.start]) {
+      if (!isOver(entry, log.entries.length - log.start)) break
       log.bytes -= entry.bytes
       totalBytes -= entry.bytes
       log.evicted = entry.seq
-      gone += 1
+      log.entries[log.start] = gone
+      log.start += 1
     }
-    if (gone > 0) log.entries.splice(0, gone)
+    // Closed up when it is the larger part, so that a publish costs the same however long history is.
+    if (log.start > 64 && log.start * 2 > log.entries.length) {
+      log.entries = log.entries.slice(log.start)
+      log.start = 0
+    }
+  }
+
+  function unlink({ staler, fresher }: Log): void {
+    if (staler === undefined) stalest = fresher
+    else staler.fresher = fresher
+    if (fresher === undefined) freshest = staler
+    else fresher.staler = staler
+  }
+
+  function append(log: Log): void {
+    log.staler = freshest
+    log.fresher = undefined
+    if (freshest === undefined) stalest = log
+    else freshest.fresher = log
+    freshest = log
+  }
+
+  function logOf(channel: string): Log {
+    const known = logs.get(channel)
+    if (known !== undefined) {
+      unlink(known)
+      append(known)
+      return known
+    }
+    const log: Log = {
+      channel,
+      entries: [],
+      start: 0,
+      bytes: 0,
+      evicted: forgotten,
+      staler: undefined,
+      fresher: undefined,
+    }
+    logs.set(channel, log)
+    append(log)
+    return log
   }
 
   /** Without this, a name that is used once would be kept for ever. */
   function evictStale(now: number): void {
-    for (const [channel, log] of logs) {
+    for (let log = stalest; log !== undefined; log = stalest) {
       evict(log, ({ at }) => totalBytes > maxTotalBytes || now - at > maxAgeMs)
-      if (log.entries.length > 0) break
+      if (log.start < log.entries.length) break
       forgotten = Math.max(forgotten, log.evicted)
-      logs.delete(channel)
+      logs.delete(log.channel)
+      unlink(log)
     }
   }
 
@@ -76,9 +126,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
     async publish(channel, event, data) {
       const message = createMessage(event, data, idOf(seq + 1))
       seq += 1
-      const log = logs.get(channel) ?? { entries: [], bytes: 0, evicted: forgotten }
-      logs.delete(channel)
-      logs.set(channel, log)
+      const log = logOf(channel)
       const entry = { seq, at: Date.now(), bytes: byteLength(data), message }
       log.entries.push(entry)
       log.bytes += entry.bytes
@@ -111,7 +159,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
         if (number < (log?.evicted ?? forgotten)) lost.push(channel)
         else if (log !== undefined) {
           // One by one: a call takes only so many arguments.
-          for (let at = firstAfter(log.entries, number); at < log.entries.length; at += 1) {
+          for (let at = firstAfter(log, number); at < log.entries.length; at += 1) {
             found.push(log.entries[at] as Entry)
           }
         }
@@ -124,9 +172,12 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
   }
 }
 
+/** Takes the place of what was evicted, so that its data is let go. */
+const gone: Entry = { seq: 0, at: 0, bytes: 0, message: createMessage('gone', '', '') }
+
 /** Where the entries after a number begin. */
-function firstAfter(entries: readonly Entry[], number: number): number {
-  let low = 0
+function firstAfter({ entries, start }: Log, number: number): number {
+  let low = start
   let high = entries.length
   while (low < high) {
     const middle = (low + high) >>> 1

@@ -4,15 +4,15 @@ import {
   closeCode,
   createMessage,
   type Direction,
+  type Encoder,
   type Format,
   type Frame,
-  type Message,
   maxRetryMs,
   type Remote,
   type ServerConnection,
 } from '@eitherway/core'
-import { createBacklog, type SlowPolicy } from './backlog.ts'
-import type { Reader } from './dispatch.ts'
+import { type Backlog, createBacklog } from './backlog.ts'
+import type { Batch, Follower } from './outgoing.ts'
 
 /** Settings of one `peer.send`. */
 export interface SendOptions {
@@ -56,117 +56,182 @@ export interface Peer {
   close(close?: Close): void
 }
 
-/** What the hub can do with a peer beyond what the application can. */
-export interface HubPeer extends Peer, Reader {
-  readonly channels: Set<string>
-  writeFrame(frame: Frame): void
-  /** Writes a frame and waits until there is room for another. */
-  pace(frame: Frame): Promise<void>
-  /** Gives it a message of a channel: at once, or when it has room, as the channel's policy has it. */
-  deliver(channel: string, message: Message, policy: SlowPolicy, chunk: string | Uint8Array): void
-  /** Holds back what is delivered from now on. */
-  hold(): void
-  /** Lets it go, but for the messages of these ids, and delivers at once again. */
-  release(known: ReadonlySet<string>): Promise<void>
+/** What a hub's peers have in common. */
+export interface PeerSettings {
+  readonly format: Format
+  readonly maxQueuedBytes: number
+  /** Gives out what this turn has published so far: it comes before what is written next. */
+  readonly flush: () => void
 }
-
-const none: ReadonlySet<string> = new Set()
 
 /** What may be queued before a `send` waits, or a message of a channel whose policy lets it. */
 const highWaterBytes = 64 * 1024
 
-/** Makes the peer of a connection. @internal */
-export function createPeer(connection: ServerConnection, format: Format, maxQueuedBytes: number): HubPeer {
-  const ended = new AbortController()
-  const channels = new Set<string>()
-  void connection.closed.then(() => ended.abort())
+const nothing: ReadonlySet<string> = new Set()
 
-  function write(chunk: string | Uint8Array): number {
+/**
+ * The peer of a connection, and what the hub can do with it beyond what the application can. A class, and what is seldom
+ * needed made when it is: a hub has thousands that are silent. @internal
+ */
+export class HubPeer implements Peer, Follower {
+  marks = 0
+  /** The group in which it hears heartbeats. */
+  slot = 0
+  readonly #connection: ServerConnection
+  readonly #channels: readonly string[]
+  readonly #settings: PeerSettings
+  #ended: AbortController | undefined
+  #hasEnded = false
+  /** While it is, every message waits its turn, of whatever channel: ids must not go out of order. */
+  #held = false
+  #backlog: Backlog | undefined
+
+  constructor(connection: ServerConnection, channels: readonly string[], settings: PeerSettings) {
+    this.#connection = connection
+    this.#settings = settings
+    this.#channels = channels
+  }
+
+  get direction(): Direction {
+    return this.#connection.direction
+  }
+  get url(): URL {
+    return this.#connection.url
+  }
+  get channels(): ReadonlySet<string> {
+    return new Set(this.#channels)
+  }
+  get headers(): Headers {
+    return this.#connection.headers
+  }
+  get remote(): Remote | undefined {
+    return this.#connection.remote
+  }
+  get lastEventId(): string {
+    return this.#connection.lastEventId
+  }
+  get closed(): Promise<Close> {
+    return this.#connection.closed
+  }
+  get bytesWritten(): number {
+    return this.#connection.bytesWritten
+  }
+  get encoder(): Encoder {
+    return this.#connection.encoder
+  }
+  /** The channels, without a set made anew. */
+  get names(): readonly string[] {
+    return this.#channels
+  }
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+  get signal(): AbortSignal {
+    if (this.#ended === undefined) {
+      this.#ended = new AbortController()
+      if (this.#hasEnded) this.#ended.abort()
+    }
+    return this.#ended.signal
+  }
+
+  async send(event: string, data: unknown, { id = '', retryMs }: SendOptions = {}): Promise<void> {
+    if (id !== '') {
+      checkId(id)
+      if (this.#channels.length > 0) {
+        throw new TypeError(
+          `\`id\` is for peers without channels; this one follows ${this.#channels.length}, whose ids mark its position`,
+        )
+      }
+    }
+    const message = createMessage(event, this.#settings.format.encode(data), id)
+    if (retryMs !== undefined) checkRetryMs(retryMs)
+    if (this.#channels.length > 0) this.#settings.flush()
+    if (retryMs !== undefined) this.writeFrame({ type: 'retry', retryMs })
+    await this.pace({ type: 'message', message })
+  }
+
+  close(close?: Close): void {
+    if (this.#channels.length > 0) this.#settings.flush()
+    this.#connection.close(close)
+  }
+
+  /** Its connection has ended. */
+  end(): void {
+    this.#hasEnded = true
+    this.#backlog = undefined
+    this.#ended?.abort()
+  }
+
+  /** Hands over a chunk as it is. @returns the bytes that wait to be read. */
+  write(chunk: string | Uint8Array): number {
     if (chunk.length === 0) return 0
-    const queued = connection.write(chunk)
+    const queued = this.#connection.write(chunk)
     // What waited before: a large message is no sign of a slow reader.
-    if (queued - chunk.length > maxQueuedBytes) closeAsSlow()
+    if (queued - chunk.length > this.#settings.maxQueuedBytes) this.#closeAsSlow()
     return queued
   }
-  function closeAsSlow(): void {
-    const reason = `more than ${maxQueuedBytes} bytes wait to be read`
-    connection.close({ code: closeCode.slowReader, reason })
+
+  writeFrame(frame: Frame): void {
+    this.write(this.encoder.encode(frame))
   }
 
-  const backlog = createBacklog(maxQueuedBytes)
-  /** While it is, every message waits its turn, of whatever channel: ids must not go out of order. */
-  let held = false
+  /** Writes a frame and waits until there is room for another. */
+  async pace(frame: Frame): Promise<void> {
+    await this.paceChunk(this.encoder.encode(frame))
+  }
 
-  function deliver(channel: string, message: Message, policy: SlowPolicy, chunk: string | Uint8Array): void {
-    if (held) {
-      if (!backlog.add({ channel, policy, message, chunk })) closeAsSlow()
+  /** Writes a chunk and waits until there is room for another. */
+  async paceChunk(chunk: string | Uint8Array): Promise<void> {
+    if (this.write(chunk) > highWaterBytes) await this.#connection.drained()
+  }
+
+  /** Takes a turn's messages: at once, or when it has room, as their channels' policies have it. */
+  take(batch: Batch): void {
+    if (this.#held) {
+      for (const { channel, policy, message, encodings } of batch.parcels) {
+        this.#backlog ??= createBacklog(this.#settings.maxQueuedBytes)
+        const chunk = encodings.for(this.encoder)
+        if (!this.#backlog.add({ channel, policy, message, chunk })) this.#closeAsSlow()
+      }
       return
     }
-    const queued = write(chunk)
-    if (policy === 'disconnect' || queued <= highWaterBytes) return
-    held = true
-    void connection.drained().then(() => release(none))
+    let queued = 0
+    for (const chunk of batch.chunksFor(this.encoder)) queued = this.write(chunk)
+    if (queued <= highWaterBytes || !batch.mayWait) return
+    this.#held = true
+    void this.#connection.drained().then(() => this.release(nothing))
   }
 
-  async function release(known: ReadonlySet<string>): Promise<void> {
-    backlog.forget(known)
-    for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) {
-      tellLost()
-      if (write(next.chunk) > highWaterBytes) await connection.drained()
+  /** Holds back what is published from now on. */
+  hold(): void {
+    this.#held = true
+  }
+
+  /** Lets it go, but for the messages of these ids, and takes them at once again. */
+  async release(known: ReadonlySet<string>): Promise<void> {
+    // What is published and still on its way here may be among the known.
+    this.#settings.flush()
+    this.#backlog?.forget(known)
+    for (let next = this.#backlog?.shift(); next !== undefined; next = this.#backlog?.shift()) {
+      this.#tellLost()
+      await this.paceChunk(next.chunk)
     }
-    tellLost()
+    this.#tellLost()
     // In the same turn as the last look, so that no message can slip in between.
-    held = false
+    this.#held = false
+    this.#backlog = undefined
   }
 
   /** Told before what follows the hole, and without a position: what follows has it. */
-  function tellLost(): void {
-    const channels = backlog.takeLost()
+  #tellLost(): void {
+    const channels = this.#backlog?.takeLost() ?? []
     if (channels.length === 0) return
-    write(connection.encoder.encode({ type: 'gap', id: '', gap: { reason: 'slow', channels } }))
+    this.writeFrame({ type: 'gap', id: '', gap: { reason: 'slow', channels } })
   }
 
-  return {
-    direction: connection.direction,
-    url: connection.url,
-    headers: connection.headers,
-    remote: connection.remote,
-    channels,
-    lastEventId: connection.lastEventId,
-    signal: ended.signal,
-    closed: connection.closed,
-    encoder: connection.encoder,
-    get bytesWritten() {
-      return connection.bytesWritten
-    },
-    write,
-    deliver,
-    hold() {
-      held = true
-    },
-    release,
-    writeFrame(frame) {
-      write(connection.encoder.encode(frame))
-    },
-    async pace(frame) {
-      if (write(connection.encoder.encode(frame)) > highWaterBytes) await connection.drained()
-    },
-    async send(event, data, { id = '', retryMs } = {}) {
-      if (id !== '') {
-        checkId(id)
-        if (channels.size > 0) {
-          throw new TypeError(
-            `\`id\` is for peers without channels; this one follows ${channels.size}, whose ids mark its position`,
-          )
-        }
-      }
-      const message = createMessage(event, format.encode(data), id)
-      if (retryMs !== undefined) checkRetryMs(retryMs)
-      if (retryMs !== undefined) write(connection.encoder.encode({ type: 'retry', retryMs }))
-      const chunk = connection.encoder.encode({ type: 'message', message })
-      if (write(chunk) > highWaterBytes) await connection.drained()
-    },
-    close: (close) => connection.close(close),
+  #closeAsSlow(): void {
+    const reason = `more than ${this.#settings.maxQueuedBytes} bytes wait to be read`
+    this.#connection.close({ code: closeCode.slowReader, reason })
   }
 }
 

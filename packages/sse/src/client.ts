@@ -1,5 +1,6 @@
 import {
   addressOf,
+  type Close,
   ConnectError,
   type ConnectOptions,
   checkClose,
@@ -201,7 +202,8 @@ function open(response: Response, abort: AbortController, limits: Limits | undef
     // For a fetch that does not heed its signal. One that does has broken the body by now, and cancelling fails.
     reader?.cancel().catch(() => undefined)
   })
-  const { closed, finish } = ending
+  const { closed } = ending
+  const finish = (close: Close) => ending.finish(close)
   abort.signal.addEventListener('abort', () => finish({ code: closeCode.normal, reason: 'aborted' }))
 
   async function* frames(): AsyncGenerator<Frame, void, undefined> {

@@ -1,19 +1,22 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import {
   type Accept,
+  type Accepted,
   type Admit,
   type Arrival,
   byteLength,
+  type Close,
   checkClose,
   closeCode,
   createEnding,
   type Encoder,
+  type Ending,
   type Refusal,
-  remoteOf,
-  requestHeaders,
-  requestUrl,
-  type ServerConnection,
+  type Remote,
+  requestArrival,
 } from '@eitherway/core'
 import { codec } from './codec.ts'
 
@@ -49,14 +52,16 @@ export function createListener(
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
-    response.on('error', () => undefined)
-    const arrival = arrivalOf(request)
+    response.on('error', ignore)
+    const arrival = requestArrival(request, (url) => lastEventIdOf(request, url))
     const refusal =
       arrival === undefined ? invalid : isBehind(request, response) ? pipelined : admit?.(arrival)
     if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
-    else accept(open(request, response, arrival, closeTimeoutMs))
+    else accept(new SseConnection(request, response, arrival, closeTimeoutMs))
   }
 }
+
+const ignore = (): void => undefined
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
 const pipelined: Refusal = {
@@ -77,96 +82,172 @@ function refuse(response: ServerResponse, { status, reason, retryAfterMs }: Refu
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${reason}\n`)
 }
 
-function arrivalOf(request: Request): Arrival | undefined {
-  const url = requestUrl(request.url, authority(request))
-  if (url === undefined) return undefined
-  return {
-    url,
-    headers: requestHeaders(request.headers),
-    remote: remoteOf(request.socket),
-    lastEventId: lastEventIdOf(request, url),
-  }
+/** `no-transform` keeps compressing proxies from holding events back; the third is nginx's word for "do not buffer". */
+const head = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache, no-transform',
+  'X-Accel-Buffering': 'no',
 }
+const chunkedHead = { ...head, 'Transfer-Encoding': 'chunked' }
 
-function open(
-  request: Request,
-  response: ServerResponse,
-  arrival: Arrival,
-  closeTimeoutMs: number,
-): ServerConnection {
-  const socket = request.socket
-  const before = socket.bytesWritten
-  const stream = 'stream' in request ? request.stream : undefined
-  let written = 0
-  let total: number | undefined
-  const ending = createEnding(() => {
-    release()
-  })
-  const { closed, finish } = ending
-  let waiting: (() => void)[] = []
-  function release(): void {
-    const released = waiting
-    waiting = []
+/** An answer that is a stream. */
+class SseConnection implements Accepted {
+  readonly direction = 'one-way'
+  readonly encoder: Encoder
+  readonly #ending: Ending
+  readonly #arrival: Arrival
+  readonly #response: ServerResponse
+  readonly #socket: Socket
+  /** On HTTP/2, where the socket is shared by all streams of a client. */
+  readonly #stream: ServerHttp2Stream | undefined
+  /** Where bytes go and wait. */
+  readonly #sink: Writable
+  readonly #closeTimeoutMs: number
+  /** The bytes that had left on this socket before. */
+  readonly #before: number
+  /** What was handed over, which is all that can be told on HTTP/2. */
+  #written = 0
+  #total: number | undefined
+  #waiting: (() => void)[] | undefined
+
+  constructor(request: Request, response: ServerResponse, arrival: Arrival, closeTimeoutMs: number) {
+    this.#arrival = arrival
+    this.#response = response
+    this.#socket = request.socket
+    this.#stream = 'stream' in request ? request.stream : undefined
+    this.#closeTimeoutMs = closeTimeoutMs
+    this.#before = this.#socket.bytesWritten
+    this.#ending = createEnding(() => this.#release())
+    response.on('close', () => this.#gone())
+    // A request that is over before the answer began has closed already and will not say so again.
+    if (this.#socket.destroyed) this.#gone()
+
+    // A stream is meant to be silent at times; the hub's heartbeats find the dead.
+    if (this.#stream === undefined) this.#socket.setTimeout(0)
+    const isDirect = this.#stream === undefined && ownsSocket(request, response)
+    // The head and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
+    const sink = this.#stream ?? this.#socket
+    sink.cork()
+    queueMicrotask(() => process.nextTick(() => sink.uncork()))
+    response.writeHead(200, isDirect ? chunkedHead : head)
+    response.flushHeaders()
+    this.encoder = isDirect ? chunkedFrames : frames
+    this.#sink = isDirect ? this.#socket : (this.#stream ?? response)
+  }
+
+  get url(): URL {
+    return this.#arrival.url
+  }
+  get headers(): Headers {
+    return this.#arrival.headers
+  }
+  get remote(): Remote | undefined {
+    return this.#arrival.remote
+  }
+  get lastEventId(): string {
+    return this.#arrival.lastEventId
+  }
+  get closed(): Promise<Close> {
+    return this.#ending.closed
+  }
+  get bytesWritten(): number {
+    return (
+      this.#total ?? (this.#stream === undefined ? this.#socket.bytesWritten - this.#before : this.#written)
+    )
+  }
+
+  write(chunk: string | Uint8Array): number {
+    // Nor behind an end that somebody else has called: there the next answer of this connection begins.
+    if (this.#ending.close !== undefined || this.#response.writableEnded) return 0
+    this.#hand(chunk)
+    return this.#sink.writableLength
+  }
+
+  drained(): Promise<void> {
+    // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
+    // each, for as long as the connection lives.
+    if (this.#ending.close !== undefined || !this.#sink.writableNeedDrain) return Promise.resolve()
+    if (this.#waiting === undefined) this.#drains.once('drain', this.#onDrain)
+    return new Promise((resolve) => {
+      this.#waiting ??= []
+      this.#waiting.push(resolve)
+    })
+  }
+
+  close(close: Close = { code: closeCode.normal, reason: '' }): void {
+    checkClose(close)
+    if (this.#ending.close !== undefined) return
+    if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }))
+    this.#response.end()
+    this.#ending.finish(close)
+    // A reader that stands still would keep the stream and all that waits in it for ever.
+    // Not http2's `stream.close()`, which waits for that reader as well.
+    const timer = setTimeout(() => (this.#stream ?? this.#socket).destroy(), this.#closeTimeoutMs)
+    timer.unref()
+    this.#response.once('close', () => clearTimeout(timer))
+  }
+
+  #hand(chunk: string | Uint8Array): void {
+    if (this.#stream !== undefined) this.#written += byteLength(chunk)
+    if (this.#sink === this.#socket) this.#socket.write(chunk)
+    else this.#response.write(chunk)
+  }
+
+  #gone(): void {
+    this.#total = this.bytesWritten
+    // On a connection that is kept alive the socket is somebody else's from here on.
+    if (this.#waiting !== undefined) this.#drains.off('drain', this.#onDrain)
+    this.#ending.finish({ code: closeCode.abnormal, reason: 'the client went away' })
+    this.#release()
+  }
+
+  /** Who says that there is room again. */
+  get #drains(): Writable {
+    return this.#sink === this.#socket ? this.#socket : this.#response
+  }
+
+  #release(): void {
+    const released = this.#waiting ?? []
+    this.#waiting = undefined
     for (const resolve of released) resolve()
   }
-
-  // On HTTP/2 the socket is shared by all streams of a client, so only what was handed over can be told.
-  const bytesWritten = () => total ?? (stream === undefined ? socket.bytesWritten - before : written)
-
-  response.on('drain', release)
-  response.on('close', () => {
-    total = bytesWritten()
-    finish({ code: closeCode.abnormal, reason: 'the client went away' })
-  })
-  // A request that is over before the answer began has closed already and will not say so again.
-  if (socket.destroyed) finish({ code: closeCode.abnormal, reason: 'the client went away' })
-
-  // A stream is meant to be silent at times; the hub's heartbeats find the dead.
-  if (stream === undefined) socket.setTimeout(0)
-  response.statusCode = 200
-  response.setHeader('Content-Type', 'text/event-stream')
-  // `no-transform` keeps compressing proxies from holding events back; the third is nginx's word for "do not buffer".
-  response.setHeader('Cache-Control', 'no-cache, no-transform')
-  response.setHeader('X-Accel-Buffering', 'no')
-  response.flushHeaders()
-
-  return {
-    ...arrival,
-    direction: 'one-way',
-    encoder: frames,
-    closed,
-    get bytesWritten() {
-      return bytesWritten()
-    },
-    write(chunk) {
-      if (ending.close !== undefined) return 0
-      written += byteLength(chunk)
-      response.write(chunk)
-      return (stream ?? response).writableLength
-    },
-    drained() {
-      // A `drain` may never come after a close. On purpose no `once` and no race with `closed`: each would leave a listener
-      // behind, for as long as the connection lives.
-      if (ending.close !== undefined || !(stream ?? response).writableNeedDrain) return Promise.resolve()
-      return new Promise((resolve) => waiting.push(resolve))
-    },
-    close(close = { code: closeCode.normal, reason: '' }) {
-      checkClose(close)
-      if (ending.close !== undefined) return
-      response.write(frames.encode({ type: 'close', close }))
-      response.end()
-      finish(close)
-      // A reader that stands still would keep the stream and all that waits in it for ever.
-      // Not http2's `stream.close()`, which waits for that reader as well.
-      const timer = setTimeout(() => (stream ?? socket).destroy(), closeTimeoutMs)
-      timer.unref()
-      response.once('close', () => clearTimeout(timer))
-    },
-  }
+  readonly #onDrain = (): void => this.#release()
 }
 
+/**
+ * Whether frames may go straight to the socket, past `response.write`, which would frame and cork each chunk anew for each
+ * peer, at half as much CPU again. Not where a middleware stands in between (it has put a `write` of its own in place), nor
+ * on HTTP/1.0, which has no chunks.
+ */
+function ownsSocket(request: Request, response: ServerResponse): boolean {
+  return (
+    request.httpVersion === '1.1' &&
+    response.socket === request.socket &&
+    response.write === ServerResponse.prototype.write &&
+    response.end === ServerResponse.prototype.end &&
+    !response.headersSent
+  )
+}
+
+const join = (chunks: readonly (string | Uint8Array)[]) => Buffer.concat(chunks as readonly Uint8Array[])
+
 /** As bytes, so that a text is not turned into UTF-8 anew for each peer. */
-const frames: Encoder = { encode: (frame) => Buffer.from(codec.encode(frame)) }
+const frames: Encoder = { encode: (frame) => Buffer.from(codec.encode(frame)), join }
+
+/**
+ * As chunks of HTTP/1.1, framed once for all peers.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+ */
+const chunkedFrames: Encoder = {
+  encode(frame) {
+    const text = codec.encode(frame)
+    // A chunk of no length would be the last.
+    if (text.length === 0) return text
+    return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
+  },
+  join,
+}
 
 /** The header wins over the query: an `EventSource` comes back to its first URL, with the header of today. */
 function lastEventIdOf(request: Request, url: URL): string {
@@ -174,9 +255,4 @@ function lastEventIdOf(request: Request, url: URL): string {
   // [spec] the header is UTF-8; Node hands it over one character for each byte.
   if (typeof header === 'string') return Buffer.from(header, 'latin1').toString()
   return url.searchParams.get('lastEventId') ?? ''
-}
-
-function authority({ headers }: Request): string | undefined {
-  const name = headers[':authority']
-  return typeof name === 'string' ? name : headers.host
 }

@@ -6,7 +6,6 @@ import type { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { createMessage, type Frame, type ServerConnection } from '@eitherway/core'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { codec } from '../src/codec.ts'
 import { createListener, type ListenerOptions } from '../src/server.ts'
 import { listen, turn } from './fixtures.ts'
 
@@ -119,8 +118,15 @@ async function open(
 
 /** Writes until what the network takes is full, and so many bytes wait on top of it. */
 async function fill(connection: ServerConnection, wanted = 1024 * 1024): Promise<void> {
-  while (connection.write('x'.repeat(65_536)) < wanted) await turn()
+  while (say(connection, 'x'.repeat(65_536)) < wanted) await turn()
 }
+
+/** Writes one message as this connection's wire has it. @returns the bytes that wait. */
+function say(connection: ServerConnection, data: string | Uint8Array): number {
+  return connection.write(connection.encoder.encode(message(data)))
+}
+/** The same as the reader gets it. */
+const block = (data: string) => `event: message\ndata: ${data}\n\n`
 
 /** Everything that the server answers to this text, up to the end of the connection. */
 function exchange(
@@ -198,19 +204,12 @@ describe.each([http1, h2c])('over $name', (version) => {
     expect(await text(answer.body)).toBe(bytes + goodbye)
   })
 
-  test('what is written may be bytes', async () => {
-    const { connection, answer } = await open(version)
-    connection.write(new TextEncoder().encode('data: ü\n\n'))
-    connection.close()
-    expect(await text(answer.body)).toBe(`data: ü\n\n${goodbye}`)
-  })
-
   test('each event arrives by itself, as soon as it is written', async () => {
     const { connection, answer } = await open(version)
     for (const data of ['a', 'b', 'c']) {
-      connection.write(codec.encode(message(data)))
+      say(connection, data)
       const [chunk] = (await once(answer.body, 'data')) as [Buffer]
-      expect(chunk.toString()).toBe(`event: message\ndata: ${data}\n\n`)
+      expect(chunk.toString()).toBe(block(data))
     }
   })
 
@@ -258,7 +257,7 @@ describe.each([http1, h2c])('over $name', (version) => {
       const { connection, answer } = await open(version)
       connection.close()
       connection.close({ code: 4000, reason: 'again' })
-      expect(connection.write('data: lost\n\n')).toBe(0)
+      expect(say(connection, 'lost')).toBe(0)
       expect(await text(answer.body)).toBe(goodbye)
       expect(await connection.closed).toEqual({ code: 1000, reason: '' })
       await connection.drained()
@@ -275,9 +274,9 @@ describe.each([http1, h2c])('over $name', (version) => {
     test('lets everything out that was written before', async () => {
       const { connection, answer } = await open(version)
       const large = 'x'.repeat(8_000_000)
-      connection.write(large)
+      say(connection, large)
       connection.close()
-      expect(await text(answer.body)).toBe(large + goodbye)
+      expect(await text(answer.body)).toBe(block(large) + goodbye)
     })
 
     test('destroys a stream whose reader stands still', async () => {
@@ -306,11 +305,11 @@ describe.each([http1, h2c])('over $name', (version) => {
     test('shows in what `write` returns: the bytes that wait, more with each', async () => {
       const { connection } = await open(version)
       await fill(connection)
-      const chunk = new Uint8Array(65_536)
+      const chunk = connection.encoder.encode(message('x'.repeat(65_536)))
       const first = connection.write(chunk)
       let last = first
       for (let n = 0; n < 10; n += 1) last = connection.write(chunk)
-      expect(last).toBeGreaterThanOrEqual(first + 10 * chunk.byteLength)
+      expect(last).toBeGreaterThanOrEqual(first + 10 * chunk.length)
     })
 
     test('holds `drained` back until it reads', async () => {
@@ -324,7 +323,7 @@ describe.each([http1, h2c])('over $name', (version) => {
       expect(drained).toBe(false)
       answer.body.resume()
       await waiting
-      expect(connection.write('x')).toBeLessThan(65_536)
+      expect(say(connection, 'x')).toBeLessThan(65_536)
     })
 
     test('and goes away, or is closed, lets go of all who wait for `drained`', async () => {
@@ -354,11 +353,11 @@ describe.each([http1, h2c])('over $name', (version) => {
 
     test.each(['leave', 'reset'] as const)('can be written to and closed, to no effect: %s', async (end) => {
       const { connection, answer } = await open(version)
-      connection.write('data: x\n\n')
+      say(connection, 'x')
       answer[end]()
       await connection.closed
       const { bytesWritten } = connection
-      for (let n = 0; n < 100; n += 1) expect(connection.write('data: lost\n\n')).toBe(0)
+      for (let n = 0; n < 100; n += 1) expect(say(connection, 'lost')).toBe(0)
       connection.close({ code: 4000, reason: 'late' })
       await connection.drained()
       await turn()
@@ -387,11 +386,11 @@ describe.each([http1, h2c])('over $name', (version) => {
       if (n % 3 === 0) answer.leave()
       else answer.reset()
       while (open) {
-        connection.write(codec.encode(message('x'.repeat(1000))))
+        say(connection, 'x'.repeat(1000))
         void connection.drained()
         await turn()
       }
-      connection.write('data: late\n\n')
+      say(connection, 'late')
       connection.close()
       await ended
     }
@@ -404,7 +403,7 @@ describe.each([http1, h2c])('over $name', (version) => {
     const { connection, answer, released } = await open(version)
     answer.body.resume()
     const before = connection.bytesWritten
-    connection.write('x'.repeat(1000))
+    say(connection, 'x'.repeat(1000))
     await once(answer.body, 'data')
     const after = connection.bytesWritten
     expect(after - before).toBeGreaterThanOrEqual(1000)
@@ -428,12 +427,12 @@ describe('over HTTP/1.1, byte by byte', () => {
     const { received } = exchange(url, ask())
     const connection = await accepted()
     await turn()
-    connection.write('data: ü\n\n')
+    say(connection, 'ü')
     await turn()
     connection.close()
     expect(undated(await received)).toBe(
-      `HTTP/1.1 200 OK\r\n${head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n` +
-        `${chunk('data: ü\n\n')}${chunk(goodbye)}0\r\n\r\n`,
+      `HTTP/1.1 200 OK\r\n${head}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n` +
+        `${chunk(block('ü'))}${chunk(goodbye)}0\r\n\r\n`,
     )
   })
 
@@ -442,10 +441,10 @@ describe('over HTTP/1.1, byte by byte', () => {
     const { received } = exchange(url, 'GET /live HTTP/1.0\r\n\r\n')
     const connection = await accepted()
     expect(connection.url.href).toBe('http://localhost/live')
-    connection.write('data: x\n\n')
+    say(connection, 'x')
     connection.close()
     expect(undated(await received)).toBe(
-      `HTTP/1.1 200 OK\r\n${head}Connection: close\r\n\r\ndata: x\n\n${goodbye}`,
+      `HTTP/1.1 200 OK\r\n${head}Connection: close\r\n\r\n${block('x')}${goodbye}`,
     )
   })
 
@@ -457,7 +456,7 @@ describe('over HTTP/1.1, byte by byte', () => {
       connection.write(connection.encoder.encode(frame))
       await turn()
     }
-    connection.write(new Uint8Array(100_000))
+    say(connection, 'x'.repeat(100_000))
     connection.close()
     expect(connection.bytesWritten).toBeGreaterThan(100_000)
     const { byteLength } = await received
@@ -471,7 +470,7 @@ describe('over HTTP/1.1, byte by byte', () => {
     for (const last of [false, false, true]) {
       const connection = await accepted()
       connections.push(connection)
-      connection.write('data: x\n\n'.repeat(1000 * connections.length))
+      say(connection, 'x'.repeat(9000 * connections.length))
       const letGo = released()
       connection.close()
       await letGo
@@ -491,7 +490,7 @@ describe('over HTTP/1.1, byte by byte', () => {
         createListener((accepted) => {
           connection = accepted
           response[end]()
-          accepted.write('data: lost\n\n')
+          say(accepted, 'lost')
         })(request, response)
       })
       await exchange(await listen(server), ask()).received
@@ -560,6 +559,61 @@ describe('over HTTP/1.1, byte by byte', () => {
   })
 })
 
+describe('frames that go past `response.write`', () => {
+  test('do not where a middleware has put one of its own in place', async () => {
+    const seen: string[] = []
+    const server = http.createServer((request, response) => {
+      const write = response.write
+      response.write = (chunk: Uint8Array) => {
+        seen.push(Buffer.from(chunk).toString())
+        return Reflect.apply(write, response, [chunk])
+      }
+      createListener((connection) => {
+        say(connection, 'a')
+        connection.close()
+      })(request, response)
+    })
+    const answer = await http1.get(new URL('/live', await listen(server)))
+    expect(await text(answer.body)).toBe(block('a') + goodbye)
+    expect(seen).toEqual([block('a'), goodbye])
+  })
+
+  test('are not written behind an end that somebody else called, into the next answer', async () => {
+    const connections: ServerConnection[] = []
+    const server = http.createServer((request, response) => {
+      if (connections.length > 0) {
+        for (const connection of connections) say(connection, 'lost')
+        response.end('next')
+        return
+      }
+      createListener((connection) => {
+        connections.push(connection)
+        response.end()
+        say(connection, 'lost')
+      })(request, response)
+    })
+    const origin = await listen(server)
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    onTestFinished(() => agent.destroy())
+    const bodies: string[] = []
+    for (const path of ['/live', '/next']) {
+      const request = http.get(new URL(path, origin), { agent })
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+      bodies.push(await text(response))
+    }
+    expect(bodies).toEqual(['', 'next'])
+  })
+
+  test('may be several in one write', async () => {
+    const { connection, answer } = await open(http1)
+    const { encoder } = connection
+    const frames = ['a', 'ü', 'c'].map((data) => encoder.encode(message(data)))
+    connection.write(encoder.join?.(frames) ?? '')
+    connection.close()
+    expect(await text(answer.body)).toBe(`${block('a')}${block('ü')}${block('c')}${goodbye}`)
+  })
+})
+
 describe('over HTTP/2', () => {
   test('there is no Connection header, nor any other of HTTP/1.1', async () => {
     const { answer } = await open(h2c)
@@ -586,9 +640,9 @@ describe('over HTTP/2', () => {
     await fill(slow)
     const fast = session.request({ ':path': '/live' })
     const connection = await accepted()
-    connection.write('data: x\n\n')
+    say(connection, 'x')
     connection.close()
-    expect(await text(fast)).toBe(`data: x\n\n${goodbye}`)
-    expect(slow.write('x')).toBeGreaterThan(1024 * 1024)
+    expect(await text(fast)).toBe(`${block('x')}${goodbye}`)
+    expect(say(slow, 'x')).toBeGreaterThan(1024 * 1024)
   })
 })

@@ -167,7 +167,8 @@ function open(
     signal.removeEventListener('abort', onAbort)
     frames.end()
   })
-  const { closed, finish } = ending
+  const { closed } = ending
+  const finish = (close: Close) => ending.finish(close)
   /** Ends the link from this side; what has arrived already can still be read. */
   function hangUp(close: Close): void {
     if (ending.close !== undefined) return

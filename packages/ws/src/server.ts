@@ -2,6 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   type Accept,
+  type Accepted,
   type Admit,
   type Arrival,
   byteLength,
@@ -13,18 +14,20 @@ import {
   costOf,
   createEnding,
   createQueue,
+  type Decoder,
   defaultMaxMessageBytes,
   type Encoder,
+  type Ending,
   fitReason,
   type Limits,
   type Message,
   maxIdBytes,
   maxNameBytes,
   ProtocolError,
+  type Queue,
   type Refusal,
-  remoteOf,
-  requestHeaders,
-  requestUrl,
+  type Remote,
+  requestArrival,
   type ServerConnection,
 } from '@eitherway/core'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
@@ -46,6 +49,9 @@ export interface ListenerOptions extends Limits {
    */
   readonly closeTimeoutMs?: number
 }
+
+/** `close` follows, and says it all. */
+const ignore = (): void => undefined
 
 /** What may wait for the application to read before the client is held back. */
 const highWaterBytes = 64 * 1024
@@ -79,10 +85,9 @@ export function createListener(
   return (request, socket, head) => {
     // The bytes that the handshake itself takes count as the connection's.
     const before = bytesWrittenOf(socket)
-    socket.on('error', () => {
-      // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
-    })
-    const arrival = arrivalOf(request)
+    // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
+    socket.on('error', ignore)
+    const arrival = requestArrival(request, ({ searchParams }) => searchParams.get('lastEventId') ?? '')
     if (arrival === undefined) {
       refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
       return
@@ -92,22 +97,14 @@ export function createListener(
       refuseUpgrade(socket, refusal)
       return
     }
+    // The handshake and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
+    socket.cork()
+    queueMicrotask(() => process.nextTick(() => socket.uncork()))
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = open(webSocket, socket, arrival, { maxMessageBytes }, before)
+      const connection = new WsConnection(webSocket, socket, arrival, maxMessageBytes, before)
       if (refusal === undefined) accept(connection)
       else turnAway(connection, refusal)
     })
-  }
-}
-
-function arrivalOf(request: IncomingMessage): Arrival | undefined {
-  const url = requestUrl(request.url, request.headers.host)
-  if (url === undefined) return undefined
-  return {
-    url,
-    headers: requestHeaders(request.headers),
-    remote: remoteOf(request.socket),
-    lastEventId: url.searchParams.get('lastEventId') ?? '',
   }
 }
 
@@ -142,98 +139,137 @@ export function refuseUpgrade(socket: Duplex, { status, reason, retryAfterMs }: 
   )
 }
 
-function open(
-  webSocket: WebSocket,
-  socket: Duplex,
-  arrival: Arrival,
-  limits: Limits,
-  before: number,
-): ServerConnection {
-  const isPlain = webSocket.protocol !== subprotocol
-  const link = isPlain ? plain : codec
-  const decoder = link.decoder(limits)
-  const messages = createQueue<Message>()
-  let paused = false
-  const ending = createEnding(() => {
-    messages.end()
-    release()
-  })
-  const { closed, finish } = ending
-  let waiting: (() => void)[] = []
-  function release(): void {
-    const released = waiting
-    waiting = []
+/** A link of `ws`, whose frames go past it to the socket. */
+class WsConnection implements Accepted {
+  readonly direction = 'two-way'
+  readonly messages: Queue<Message> = createQueue<Message>()
+  readonly #ending: Ending
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+  readonly #arrival: Arrival
+  readonly #maxMessageBytes: number
+  /** The bytes that had left on this socket before. */
+  readonly #before: number
+  #decoder: Decoder | undefined
+  #isPaused = false
+  #waiting: (() => void)[] | undefined
+
+  constructor(
+    webSocket: WebSocket,
+    socket: Duplex,
+    arrival: Arrival,
+    maxMessageBytes: number,
+    before: number,
+  ) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.#arrival = arrival
+    this.#maxMessageBytes = maxMessageBytes
+    this.#before = before
+    this.#ending = createEnding(() => {
+      this.messages.end()
+      this.#release()
+    })
+    webSocket.on('message', (data, isBinary) => this.#read(data, isBinary))
+    webSocket.on('close', (code, reason) => this.#ending.finish({ code, reason: reason.toString() }))
+    webSocket.on('error', (error) => {
+      // `close` follows and knows less: 1006, for what this side itself closed with 1009.
+      const close = closeOfError(error)
+      if (close !== undefined) this.#ending.finish(close)
+    })
+  }
+
+  get url(): URL {
+    return this.#arrival.url
+  }
+  get headers(): Headers {
+    return this.#arrival.headers
+  }
+  get remote(): Remote | undefined {
+    return this.#arrival.remote
+  }
+  get lastEventId(): string {
+    return this.#arrival.lastEventId
+  }
+  get encoder(): Encoder {
+    return this.#isPlain ? plainFrames : frames
+  }
+  get closed(): Promise<Close> {
+    return this.#ending.closed
+  }
+  get bytesWritten(): number {
+    return bytesWrittenOf(this.#socket) - this.#before
+  }
+
+  write(chunk: string | Uint8Array): number {
+    // Nothing may follow the close frame that `ws` has sent.
+    if (this.#ending.close !== undefined || this.#webSocket.readyState !== WebSocket.OPEN) return 0
+    if (chunk.length > 0) this.#socket.write(chunk)
+    return this.#socket.writableLength
+  }
+
+  drained(): Promise<void> {
+    // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
+    // each, for as long as the connection lives.
+    if (this.#ending.close !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve()
+    if (this.#waiting === undefined) this.#socket.once('drain', () => this.#release())
+    return new Promise((resolve) => {
+      this.#waiting ??= []
+      this.#waiting.push(resolve)
+    })
+  }
+
+  close(close: Close = { code: closeCode.normal, reason: '' }): void {
+    checkClose(close)
+    this.#leave(close)
+  }
+
+  get #isPlain(): boolean {
+    return this.#webSocket.protocol !== subprotocol
+  }
+
+  #leave(close: Close): void {
+    if (this.#ending.close !== undefined) return
+    this.#ending.finish(close)
+    this.messages.drop()
+    this.#webSocket.close(close.code, close.reason)
+  }
+
+  #release(): void {
+    const released = this.#waiting ?? []
+    this.#waiting = undefined
     for (const resolve of released) resolve()
   }
-  socket.on('drain', release)
-  function leave(close: Close): void {
-    if (ending.close !== undefined) return
-    finish(close)
-    messages.drop()
-    webSocket.close(close.code, close.reason)
-  }
 
-  async function holdBack(): Promise<void> {
-    if (paused) return
-    paused = true
-    webSocket.pause()
-    await messages.below(highWaterBytes / 2)
-    paused = false
-    webSocket.resume()
-  }
-
-  webSocket.on('message', (data: RawData, isBinary: boolean) => {
-    if (ending.close !== undefined) return
+  #read(data: RawData, isBinary: boolean): void {
+    if (this.#ending.close !== undefined) return
     // With the default `binaryType` a message is one Buffer.
     const bytes = data as Buffer
+    this.#decoder ??= (this.#isPlain ? plain : codec).decoder({ maxMessageBytes: this.#maxMessageBytes })
     try {
-      for (const frame of decoder.push(isBinary ? bytes : bytes.toString())) {
+      for (const frame of this.#decoder.push(isBinary ? bytes : bytes.toString())) {
         // The protocol's own frames come from servers only; a newer client's are passed over.
         if (frame.type !== 'message') continue
         if (frame.message.event.length > maxNameBytes || frame.message.id.length > maxIdBytes) {
           const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
-          leave({ code: closeCode.protocolError, reason })
+          this.#leave({ code: closeCode.protocolError, reason })
           return
         }
-        if (messages.push(frame.message, costOf(frame.message)) > highWaterBytes) void holdBack()
+        if (this.messages.push(frame.message, costOf(frame.message)) > highWaterBytes) void this.#holdBack()
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      leave({ code: error.closeCode, reason: fitReason(error.message) })
+      this.#leave({ code: error.closeCode, reason: fitReason(error.message) })
     }
-  })
-  webSocket.on('close', (code, reason) => finish({ code, reason: reason.toString() }))
-  webSocket.on('error', (error) => {
-    // `close` follows and knows less: 1006, for what this side itself closed with 1009.
-    const close = closeOfError(error)
-    if (close !== undefined) finish(close)
-  })
+  }
 
-  return {
-    ...arrival,
-    direction: 'two-way',
-    encoder: isPlain ? plainFrames : frames,
-    closed,
-    messages,
-    get bytesWritten() {
-      return bytesWrittenOf(socket) - before
-    },
-    write(chunk) {
-      // Nothing may follow the close frame that `ws` has sent.
-      if (ending.close !== undefined || webSocket.readyState !== WebSocket.OPEN) return 0
-      if (chunk.length > 0) socket.write(chunk)
-      return socket.writableLength
-    },
-    drained() {
-      // A `drain` may never come after a close. On purpose no `once` and no race with `closed`: each would leave a listener
-      // behind, for as long as the connection lives.
-      if (ending.close !== undefined || !socket.writableNeedDrain) return Promise.resolve()
-      return new Promise((resolve) => waiting.push(resolve))
-    },
-    close(close = { code: closeCode.normal, reason: '' }) {
-      checkClose(close)
-      leave(close)
-    },
+  async #holdBack(): Promise<void> {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#webSocket.pause()
+    await this.messages.below(highWaterBytes / 2)
+    this.#isPaused = false
+    this.#webSocket.resume()
   }
 }
 
@@ -253,6 +289,7 @@ function framed({ encode }: Codec, heartbeat?: Uint8Array): Encoder {
       if (payload.length === 0 && frame.type !== 'message') return payload
       return toWire(payload)
     },
+    join: (chunks) => Buffer.concat(chunks as readonly Uint8Array[]),
   }
 }
 

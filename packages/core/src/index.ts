@@ -59,7 +59,14 @@ export {
   show,
 } from './message.ts'
 export { createQueue, type Queue } from './queue.ts'
-export { remoteOf, requestArrival, requestHeaders, requestUrl, retryAfterMs } from './request.ts'
+export {
+  type NodeRequest,
+  remoteOf,
+  requestArrival,
+  requestHeaders,
+  requestUrl,
+  retryAfterMs,
+} from './request.ts'
 export type {
   Accept,
   Accepted,

@@ -18,7 +18,7 @@ export function requestUrl(target: string | undefined, host: string | undefined)
 }
 
 /** As much of Node's request as an arrival is made of. */
-interface NodeRequest {
+export interface NodeRequest {
   readonly url?: string | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }

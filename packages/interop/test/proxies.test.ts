@@ -44,8 +44,8 @@ describe.skipIf(lacks('nginx'))('through nginx', () => {
     await using nginx = await startNginx(bench.origin)
     await using client = connect(`${nginx.origin}/live`, { transport: 'ws', channels: ['news'] })
     const { code, reason } = await within(client.closed, 'the refusal')
-    expect(code).toBe(1002)
-    expect(reason).toContain('/live answered 200 to the upgrade')
+    expect(code).toBe(4526)
+    expect(reason).toContain('/live answered 426 to the upgrade')
     await eventually(() => bench.hub.peers.size === 0, 'the end of every peer')
   })
 

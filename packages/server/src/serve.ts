@@ -95,6 +95,11 @@ function onRequest(
     })
     return
   }
+  // A proxy has passed the request on without its Upgrade. A stream would be opened that nobody reads.
+  if (headers['sec-websocket-key'] !== undefined) {
+    refuse(response, 426, 'a proxy in between took the Upgrade header away; it has to pass it on')
+    return
+  }
   if (!acceptsStream(headers.accept)) {
     refuse(response, 406, 'this path answers with text/event-stream, which the Accept header leaves out')
     return

@@ -202,6 +202,19 @@ describe('a request for the path', () => {
     ).toBe(status)
   })
 
+  test('an upgrade whose Upgrade header a proxy took away opens no stream that nobody would read', async () => {
+    const hub = createTestHub()
+    const server = createServer()
+    serve(hub, server, { path: '/live' })
+    const port = await listen(server)
+    const headers = { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': '13' }
+    expect(await ask(port, '/live', { headers })).toMatchObject({
+      status: 426,
+      text: 'a proxy in between took the Upgrade header away; it has to pass it on\n',
+    })
+    expect(hub.peers.size).toBe(0)
+  })
+
   test.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'])(
     'by %s is answered 405 with what is allowed',
     async (method) => {

@@ -19,6 +19,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // A machine under load is late, and not wrong.
+    expect: { poll: { timeout: 15_000 } },
     reporters: ['default'],
     // These differ by default where CI is set: here they are the same everywhere.
     watch: false,

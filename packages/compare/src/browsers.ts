@@ -122,6 +122,10 @@ async function openBrowser(name: BrowserName): Promise<Driven> {
   const options: LaunchOptions = {
     browser: name === 'firefox' ? 'firefox' : 'chrome',
     executablePath,
+    // A signal is for the run, which ends the browser and then writes its report.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
     env: { ...process.env, HOME: home },
     // The stage's certificate for HTTP/2 is its own.
     acceptInsecureCerts: true,

@@ -150,7 +150,7 @@ export function createHub(options: HubOptions = {}): Hub {
   )
   const replays = createReplays()
   const heartbeats = createHeartbeats(heartbeatMs)
-  const settings = { format, maxQueuedBytes, flush: outgoing.flush }
+  const settings = { format, maxQueuedBytes, flush: outgoing.flush, tell }
 
   function admit({ url }: Arrival): Refusal | undefined {
     return refusalOf(channelsOf(url))
@@ -220,7 +220,11 @@ export function createHub(options: HubOptions = {}): Hub {
     peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
     // Before any new id, so that no cut can part the news of the loss from the position behind it.
     if (gap !== undefined) peer.writeFrame({ type: 'gap', id: messages.length > 0 ? '' : position, gap })
-    for (const chunk of replays.chunksOf(messages, peer.encoder)) await peer.paceChunk(chunk)
+    for (const chunk of replays.chunksOf(messages, peer.encoder)) {
+      await peer.paceChunk(chunk)
+      // To one that is gone nothing waits for room, and all of history would be made into chunks in one go.
+      if (peer.hasEnded) return
+    }
     // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
     if (gap !== undefined && messages.length > 0) peer.writeFrame({ type: 'position', id: position })
     await peer.release(new Set([...messages.map(({ id }) => id), position]))

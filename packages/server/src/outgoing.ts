@@ -54,8 +54,20 @@ export function createOutgoing(followersOf: (channel: string) => Iterable<Follow
   const marks = new Map<string, number>()
   let bytes = 0
 
+  let isGiving = false
+
+  /** What is published while it gives out, by a wire that calls back, comes after: each follower hears one order. */
   function flush(): void {
-    if (parcels.length === 0) return
+    if (isGiving) return
+    isGiving = true
+    try {
+      while (parcels.length > 0) give()
+    } finally {
+      isGiving = false
+    }
+  }
+
+  function give(): void {
     const given = parcels
     parcels = []
     bytes = 0
@@ -79,11 +91,15 @@ export function createOutgoing(followersOf: (channel: string) => Iterable<Follow
         follower.marks |= mark
       }
     }
-    const markOf = new Map(channels)
-    const batches = new Map<number, Batch>()
-    for (const follower of touched) {
+    // Cleared before anybody is given anything: whoever fails must not spoil the next turn of the others.
+    const shares = touched.map((follower) => {
       const mine = follower.marks
       follower.marks = 0
+      return [follower, mine] as const
+    })
+    const markOf = new Map(channels)
+    const batches = new Map<number, Batch>()
+    for (const [follower, mine] of shares) {
       let batch = batches.get(mine)
       if (batch === undefined) {
         batch = createBatch(given.filter(({ channel }) => ((markOf.get(channel) ?? 0) & mine) !== 0))
@@ -102,7 +118,8 @@ export function createOutgoing(followersOf: (channel: string) => Iterable<Follow
       }
       if (parcels.length === 0) atEndOfTurn(flush)
       parcels.push({ channel, policy, message, encodings: createEncodings({ type: 'message', message }) })
-      bytes += message.data.length
+      // Roughly, and also of one without data: to count exactly would cost as much as to encode.
+      bytes += message.data.length + message.event.length + 64
       if (bytes > maxBytes) flush()
     },
     flush,

@@ -12,7 +12,7 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
-import type { Batch, Follower } from './outgoing.ts'
+import type { Batch, Follower, Parcel } from './outgoing.ts'
 
 /** Settings of one `peer.send`. */
 export interface SendOptions {
@@ -62,6 +62,8 @@ export interface PeerSettings {
   readonly maxQueuedBytes: number
   /** Gives out what this turn has published so far: it comes before what is written next. */
   readonly flush: () => void
+  /** Hears of a transport that broke its contract. */
+  readonly tell: (error: unknown) => void
 }
 
 /** What may be queued before a `send` waits, or a message of a channel whose policy lets it. */
@@ -165,7 +167,15 @@ export class HubPeer implements Peer, Follower {
   /** Hands over a chunk as it is. @returns the bytes that wait to be read. */
   write(chunk: string | Uint8Array): number {
     if (chunk.length === 0) return 0
-    const queued = this.#connection.write(chunk)
+    let queued: number
+    try {
+      queued = this.#connection.write(chunk)
+    } catch (error) {
+      // A transport's `write` does not throw, but what an application has put in its place may: the others go on.
+      this.#settings.tell(error)
+      this.#connection.close({ code: closeCode.serverError, reason: 'what was to be sent could not be' })
+      return 0
+    }
     // What waited before: a large message is no sign of a slow reader.
     if (queued - chunk.length > this.#settings.maxQueuedBytes) this.#closeAsSlow()
     return queued
@@ -187,19 +197,27 @@ export class HubPeer implements Peer, Follower {
 
   /** Takes a turn's messages: at once, or when it has room, as their channels' policies have it. */
   take(batch: Batch): void {
-    if (this.#held) {
-      for (const { channel, policy, message, encodings } of batch.parcels) {
-        this.#backlog ??= createBacklog(this.#settings.maxQueuedBytes)
-        const chunk = encodings.for(this.encoder)
-        if (!this.#backlog.add({ channel, policy, message, chunk })) this.#closeAsSlow()
-      }
-      return
+    const left = this.#held ? batch.parcels : this.#give(batch)
+    for (const { channel, policy, message, encodings } of left) {
+      this.#backlog ??= createBacklog(this.#settings.maxQueuedBytes)
+      const chunk = encodings.for(this.encoder)
+      if (!this.#backlog.add({ channel, policy, message, chunk })) this.#closeAsSlow()
     }
-    let queued = 0
-    for (const chunk of batch.chunksFor(this.encoder)) queued = this.write(chunk)
-    if (queued <= highWaterBytes || !batch.mayWait) return
-    this.#held = true
-    void this.#connection.drained().then(() => this.release(nothing))
+  }
+
+  /** @returns what has to wait. */
+  #give(batch: Batch): readonly Parcel[] {
+    const chunks = batch.chunksFor(this.encoder)
+    let given = 0
+    for (const chunk of chunks) {
+      given += 1
+      if (this.write(chunk) <= highWaterBytes || !batch.mayWait) continue
+      this.#held = true
+      void this.#connection.drained().then(() => this.release(nothing))
+      // Of a joined chunk nothing is left; a wire that takes each frame by itself has as many chunks as frames.
+      return chunks.length === batch.parcels.length ? batch.parcels.slice(given) : []
+    }
+    return []
   }
 
   /** Holds back what is published from now on. */

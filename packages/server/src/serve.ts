@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
@@ -36,6 +36,12 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
     maxMessageBytes === undefined ? { admit } : { admit, maxMessageBytes },
   )
 
+  /** Sockets that carry a stream of ours, which has no end: a request behind it on the same one can have no answer. */
+  const streaming = new WeakSet<object>()
+  function onEnd(this: { readonly req: { readonly socket: object } }): void {
+    streaming.delete(this.req.socket)
+  }
+
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)
 
   // Every listener of an event hears it, so one that wants a request for itself has to stand before them all. On purpose
@@ -44,11 +50,19 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   const emit = server.emit
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
-      onRequest(args[0] as Request, args[1] as Response, onStream)
+      const [request, response] = args as [Request, Response]
+      onRequest(request, response, onStream)
+      if (!('stream' in request) && !response.writableEnded && response.socket !== null) {
+        streaming.add(request.socket)
+        ;(response as ServerResponse).on('close', onEnd)
+      }
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
-      onUpgrade(...(args as [IncomingMessage, Duplex, Buffer]))
+      const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer]
+      // Even a refusal would fall into the middle of the stream.
+      if (streaming.has(socket)) socket.destroy()
+      else onUpgrade(request, socket, head)
       return true
     }
     return Reflect.apply(emit, this, [name, ...args])

@@ -678,3 +678,38 @@ test.each([
   expect(() => createHub({ [name]: value })).toThrow(TypeError)
   expect(() => createHub({ [name]: value })).toThrow(`\`${name}\` must be`)
 })
+
+test('what a peer that has gone missed is not made into chunks for nobody', async () => {
+  const hub = createHub({ history: { messages: 100_000, bytes: 64 * 1024 * 1024 } })
+  for (let count = 0; count < 200; count += 1) await hub.publish('a', 'x'.repeat(64 * 1024))
+  const first = await link(hub, { channels: ['a'] })
+  const hello = await first.frame('hello')
+  const epoch = hello.id.split('-')[0]
+  let writes = 0
+  let end: (close: { code: number; reason: string }) => void = () => undefined
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    end = resolve
+  })
+  hub.accept({
+    url: new URL('http://test/live?channel=a'),
+    headers: new Headers(),
+    remote: undefined,
+    lastEventId: `${epoch}-1`,
+    direction: 'one-way',
+    encoder: { encode: ({ type }) => type, join: (chunks) => chunks.join('') },
+    bytesWritten: 0,
+    closed,
+    close: (close = { code: 1000, reason: '' }) => end(close),
+    drained: () => Promise.resolve(),
+    write() {
+      writes += 1
+      // Gone right after the greeting.
+      if (writes === 2) end({ code: 1006, reason: 'gone' })
+      return 0
+    },
+  })
+  await closed
+  await new Promise((resolve) => setTimeout(resolve, 0))
+  expect(writes).toBeLessThan(10)
+  await hub.close()
+})

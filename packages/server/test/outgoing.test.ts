@@ -116,3 +116,58 @@ test('is encoded once for all followers, and not at all where there is none', as
   await nextTurn()
   expect(encode).toHaveBeenCalledTimes(2)
 })
+
+test('what a wire publishes while it is written to comes after, for every follower', async () => {
+  const seen: Record<string, string[]> = { one: [], two: [] }
+  const followers = new Set<Follower>()
+  const outgoing = createOutgoing(() => followers)
+  const publish = (data: string) => outgoing.add('a', createMessage('event', data, `e-${data}`), 'disconnect')
+  for (const name of ['one', 'two']) {
+    followers.add({
+      marks: 0,
+      take(batch) {
+        seen[name]?.push(...batch.chunksFor(joining).map(String))
+        if (name === 'one' && seen['one']?.length === 1) {
+          publish('2')
+          outgoing.flush()
+        }
+      },
+    })
+  }
+  publish('1')
+  await nextTurn()
+  expect(seen).toEqual({ one: ['1 ', '2 '], two: ['1 ', '2 '] })
+})
+
+test('messages without data leave before the end of the turn as well, when they are many', () => {
+  const { publish, writes } = createBench({ one: ['a'] })
+  for (let count = 0; count < 2000; count += 1) publish('a', '')
+  expect(writes['one']?.length).toBeGreaterThan(0)
+})
+
+test('one who fails spoils no later turn of the others', async () => {
+  const seen: string[] = []
+  let fails = true
+  const bad: Follower = {
+    marks: 0,
+    take() {
+      if (fails) throw new Error('bad')
+    },
+  }
+  const good: Follower = {
+    marks: 0,
+    take: (batch) => void seen.push(...batch.chunksFor(joining).map(String)),
+  }
+  const outgoing = createOutgoing(() => new Set([bad, good]))
+  const publish = (data: string) =>
+    outgoing.add(data, createMessage('event', data, `e-${data}`), 'disconnect')
+  publish('a')
+  publish('b')
+  expect(() => outgoing.flush()).toThrow('bad')
+  fails = false
+  publish('a')
+  publish('b')
+  outgoing.flush()
+  await nextTurn()
+  expect(seen).toEqual(['a b '])
+})

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { createServer, get, type IncomingMessage, request, type Server } from 'node:http'
+import { createServer, get, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { createHub, type Hub, serve } from '@eitherway/server'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
 const ends: (() => Promise<void> | void)[] = []
@@ -200,6 +201,71 @@ describe('a request for the path', () => {
     expect(
       (await ask(port, '/live', accept === undefined ? {} : { headers: { Accept: accept } })).status,
     ).toBe(status)
+  })
+
+  test('an upgrade behind a stream on the same connection ends both, and mixes nothing into the stream', async () => {
+    const hub = createTestHub()
+    const server = createServer()
+    serve(hub, server, { path: '/live' })
+    const port = await listen(server)
+    const socket = connectTcp(port, '127.0.0.1')
+    const received = buffer(socket)
+    const both = new Promise<void>((resolve) => hub.onConnect(() => resolve()))
+    socket.write('GET /live HTTP/1.1\r\nHost: a\r\n\r\n')
+    await both
+    socket.write(
+      'GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
+    const text = (await received.catch(() => Buffer.alloc(0))).toString()
+    expect(text).not.toContain('101')
+    expect(text.match(/HTTP\/1\.1/g) ?? []).toHaveLength(1)
+    await vi.waitFor(() => expect(hub.peers.size).toBe(0))
+  })
+
+  test('a `write` of a middleware that throws ends its own stream, and no other', async () => {
+    const told: unknown[] = []
+    const hub = createHub({ onError: (error) => told.push(error) })
+    onTestFinished(() => hub.close())
+    const bad = new Error('bad')
+    let isBad = false
+    const server = createServer()
+    server.on('request', (_, response) => response.end())
+    serve(hub, server, { path: '/live' })
+    const emit = server.emit
+    server.emit = ((name: string, ...args: unknown[]) => {
+      const [request, response] = args as [IncomingMessage, ServerResponse]
+      if (name === 'request' && request.url?.includes('bad')) {
+        const write = response.write
+        response.write = (chunk: Uint8Array) => {
+          if (isBad) throw bad
+          return Reflect.apply(write, response, [chunk])
+        }
+      }
+      return Reflect.apply(emit, server, [name, ...args])
+    }) as typeof emit
+    const port = await listen(server)
+    const good = connectTcp(port, '127.0.0.1')
+    const ill = connectTcp(port, '127.0.0.1')
+    const connected = (count: number) => vi.waitFor(() => expect(hub.peers.size).toBe(count))
+    ill.write('GET /live?channel=a&bad HTTP/1.1\r\nHost: a\r\n\r\n')
+    await connected(1)
+    good.write('GET /live?channel=a HTTP/1.1\r\nHost: a\r\n\r\n')
+    await connected(2)
+    isBad = true
+    let heard = ''
+    const came = new Promise<void>((resolve) => {
+      good.on('data', (chunk: Buffer) => {
+        heard += chunk.toString()
+        if (heard.includes('data: 1')) resolve()
+      })
+    })
+    await hub.publish('a', 1)
+    await came
+    expect(told).toContain(bad)
+    await connected(1)
+    good.destroy()
+    ill.destroy()
   })
 
   test('an upgrade whose Upgrade header a proxy took away opens no stream that nobody would read', async () => {

@@ -54,8 +54,16 @@ export function createListener(
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
     response.on('error', ignore)
     const arrival = requestArrival(request, (url) => lastEventIdOf(request, url))
+    // Somebody else has answered already.
+    if (response.headersSent) return
     const refusal =
-      arrival === undefined ? invalid : isBehind(request, response) ? pipelined : admit?.(arrival)
+      arrival === undefined
+        ? invalid
+        : request.method === 'HEAD'
+          ? headless
+          : isBehind(request, response)
+            ? pipelined
+            : admit?.(arrival)
     if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
     else accept(new SseConnection(request, response, arrival, closeTimeoutMs))
   }
@@ -64,6 +72,8 @@ export function createListener(
 const ignore = (): void => undefined
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
+/** An answer without a body, behind which the next one begins. */
+const headless: Refusal = { status: 405, reason: 'a stream is asked for by GET' }
 const pipelined: Refusal = {
   status: 503,
   reason: 'a stream cannot wait behind another answer on one connection',
@@ -129,6 +139,7 @@ class SseConnection implements Accepted {
     const sink = this.#stream ?? this.#socket
     sink.cork()
     queueMicrotask(() => process.nextTick(() => sink.uncork()))
+    response.removeHeader('Content-Length')
     response.writeHead(200, isDirect ? chunkedHead : head)
     response.flushHeaders()
     this.encoder = isDirect ? chunkedFrames : frames
@@ -177,9 +188,14 @@ class SseConnection implements Accepted {
   close(close: Close = { code: closeCode.normal, reason: '' }): void {
     checkClose(close)
     if (this.#ending.close !== undefined) return
-    if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }))
-    this.#response.end()
     this.#ending.finish(close)
+    try {
+      if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }))
+      this.#response.end()
+    } catch {
+      // A `write` that a middleware has put in place: without a last word, but over.
+      ;(this.#stream ?? this.#socket).destroy()
+    }
     // A reader that stands still would keep the stream and all that waits in it for ever.
     // Not http2's `stream.close()`, which waits for that reader as well.
     const timer = setTimeout(() => (this.#stream ?? this.#socket).destroy(), this.#closeTimeoutMs)

@@ -578,6 +578,29 @@ describe('frames that go past `response.write`', () => {
     expect(seen).toEqual([block('a'), goodbye])
   })
 
+  test('do not follow the head that a HEAD is answered with: the next answer begins there', async () => {
+    const { url, count } = await serve(http1)
+    const { socket, received } = exchange(url, 'HEAD /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    const text = (await received).toString()
+    expect(text).toMatch(/^HTTP\/1\.1 405 /)
+    expect(text.split('\r\n\r\n')[1]).toBe('')
+    expect(count).toBe(0)
+    socket.destroy()
+  })
+
+  test('have no length that somebody has set before', async () => {
+    const server = http.createServer((request, response) => {
+      response.setHeader('Content-Length', 5)
+      createListener((connection) => {
+        say(connection, 'a')
+        connection.close()
+      })(request, response)
+    })
+    const answer = await http1.get(new URL('/live', await listen(server)))
+    expect(answer.headers.map(([name]) => name)).not.toContain('Content-Length')
+    expect(await text(answer.body)).toBe(block('a') + goodbye)
+  })
+
   test('are not written behind an end that somebody else called, into the next answer', async () => {
     const connections: ServerConnection[] = []
     const server = http.createServer((request, response) => {

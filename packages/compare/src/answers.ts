@@ -1,7 +1,7 @@
 import {
   aheadIn,
   type Contest,
-  contestOf,
+  contestsByPlace,
   contestsOf,
   inWords,
   type Lookup,
@@ -125,10 +125,9 @@ export function answersOf(report: Report): readonly Answer[] {
 }
 
 function answerTo({ name, question, fact, figures }: Question, report: Report): Answer {
-  const found = figures.flatMap(({ words, ...lookup }) => {
-    const contest = contestOf(report, lookup)
-    return contest === undefined ? [] : [{ words, contest }]
-  })
+  const found = figures.flatMap(({ words, ...lookup }) =>
+    contestsByPlace(report, lookup).map((contest) => ({ words, contest })),
+  )
   const [from, ...also] = sourcesOf(found.map(({ contest }) => contest))
   const absent = new Set(figures.filter(({ ofTarget }) => ofTarget !== true).map(({ scenario }) => scenario))
   for (const { contest } of found) absent.delete(contest.scenario)
@@ -181,7 +180,7 @@ function sourcesOf(contests: readonly Contest[]): readonly Source[] {
   }))
 }
 
-/** How often the figures decide at all is the figure behind the use cases. A figure of many cases counts once. */
+/** Behind the use cases is who was ahead at all: by the first figure of each scenario, whose further ones often say the same. */
 function tally(report: Report): Answer {
   const { name, question, fact } = useCases
   const contests = contestsOf(report)
@@ -193,13 +192,27 @@ function tally(report: Report): Answer {
       answer: `${fact} Nothing was measured over both; \`eitherway-compare\` measures all.`,
     }
   }
-  const ahead = new Map<string, Set<'sse' | 'ws' | undefined>>()
-  for (const contest of contests) {
-    const key = `${contest.scenario}/${contest.figure.name}`
-    ahead.set(key, (ahead.get(key) ?? new Set()).add(aheadIn(contest)))
-  }
-  const count = (sse: boolean, ws: boolean) =>
-    [...ahead.values()].filter((one) => one.has('sse') === sse && one.has('ws') === ws).length
-  const measured = `Figures compared in this run: ${ahead.size}; SSE ahead in ${count(true, false)}, WebSocket in ${count(false, true)}, each in some cases in ${count(true, true)}, ties in ${count(false, false)}`
+  const keyOf = ({ scenario, place }: Contest) => JSON.stringify([scenario, place.name])
+  const scores = [...new Set(contests.map(keyOf))].map((key) =>
+    scoreOf(contests.filter((contest) => keyOf(contest) === key)),
+  )
+  const measured = `Measured, by the first figure of each scenario, with the number of its cases: ${scores.join('; ')}`
   return { name, question, answer: `${fact} ${measured}.`, from, ...(also.length > 0 && { also }) }
+}
+
+/** `latency, Median: WebSocket ahead in 1, a tie in 2` */
+function scoreOf(cases: readonly Contest[]): string {
+  const [first] = cases
+  const where = first?.place.kind === 'page' ? ` (in ${first.place.name})` : ''
+  const count = (words: string, holds: (contest: Contest) => boolean) => {
+    const found = cases.filter(holds).length
+    return found === 0 ? [] : [`${words} in ${found}`]
+  }
+  const counts = [
+    ...count('SSE ahead', (contest) => aheadIn(contest) === 'sse'),
+    ...count('WebSocket ahead', (contest) => aheadIn(contest) === 'ws'),
+    ...count('a tie', ({ comparison }) => comparison?.verdict === 'tie'),
+    ...count('too few rounds to tell', ({ comparison }) => comparison?.verdict === 'open'),
+  ]
+  return `${first?.scenario}, ${first?.figure.title}${where}: ${counts.join(', ')}`
 }

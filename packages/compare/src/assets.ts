@@ -64,7 +64,8 @@ export function loadAssets(
       })
       response.end(method === 'HEAD' ? undefined : file.body)
     }
-    if (path === '/') void frameOf(request).then(answer)
+    // Without a frame, the page still shows the rest.
+    if (path === '/') void frameOf(request).then(answer, () => answer())
     else answer()
     return true
   }

@@ -2,8 +2,10 @@
 import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Form, helpOf, loadLimits, optionNames, type RunCommand, readCommand } from './command.ts'
+import { spellings } from './needs.ts'
 import { createProgressBar } from './progress-bar.ts'
 import { recommendFromArgs } from './recommend.ts'
+import { clean } from './render/grid.ts'
 import { renderHtml } from './render/html.ts'
 import { renderMarkdown } from './render/markdown.ts'
 import { renderText } from './render/text.ts'
@@ -25,7 +27,7 @@ const bar = createProgressBar(process.stderr)
 const signals = { SIGINT: 130, SIGTERM: 143 } as const
 
 const render: Readonly<Record<Form, (report: Report) => string>> = {
-  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  json: (report) => `${JSON.stringify(report, null, 2).replace(/[\u007f-\u009f]/g, escaped)}\n`,
   markdown: renderMarkdown,
   html: renderHtml,
 }
@@ -34,8 +36,7 @@ await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<void> {
   const kept = keptByNpm(args)
-  if (kept !== undefined)
-    refuse(`npm kept --${kept} for itself: put a -- before it, as in ${call} --${kept} …`)
+  if (kept !== undefined) refuse(kept)
   const command = readCommand(
     args,
     all.map(({ name }) => name),
@@ -68,7 +69,7 @@ function advise(args: readonly string[]): void {
     if (!(error instanceof TypeError)) throw error
     refuse(error.message)
   }
-  process.stdout.write(`${advice}\n`)
+  process.stdout.write(`${advice.split('\n').map(clean).join('\n')}\n`)
 }
 
 /** @throws TypeError when the file is no report of ours. */
@@ -118,6 +119,8 @@ async function run(command: RunCommand): Promise<void> {
   }
   for (const name of Object.keys(signals)) process.on(name, onSignal)
 
+  // With the last connection of a server that hangs up, nothing else would keep the process until its report is written.
+  setInterval(() => undefined, 60_000)
   const report = await runAll({
     scenarios: chosen,
     quick: command.quick,
@@ -201,15 +204,25 @@ function fromCaller(file: string): string {
   return resolve((isNpm ? process.env['INIT_CWD'] : undefined) ?? '.', file)
 }
 
-/** The option that stood before npm's `--`, so that npm took it. `browser` is also one of npm's own settings. */
-function keptByNpm(args: readonly string[]): string | undefined {
+/** A complaint about the option that stood before npm's `--`, so that npm took it. `browser` is also one of npm's own settings. */
+function keptByNpm([first, ...rest]: readonly string[]): string | undefined {
   if (!isNpm) return undefined
-  return optionNames.find(
+  const advises = first === 'recommend'
+  const words = advises ? `${call} recommend` : call
+  const names = advises ? ['report', ...spellings.map(({ name }) => name)] : optionNames
+  const kept = names.find(
     (name) =>
       name !== 'browser' &&
-      process.env[`npm_config_${name}`] !== undefined &&
-      !args.some((arg) => arg.startsWith(`--${name}`)),
+      process.env[`npm_config_${name.replaceAll('-', '_')}`] !== undefined &&
+      ![first, ...rest].some((arg) => arg?.startsWith(`--${name}`)),
   )
+  if (kept !== undefined)
+    return `npm kept --${kept} for itself: put a -- before it, as in ${words} --${kept} …`
+  // `--up` it takes for one of its own settings, and leaves no trace of it but the value.
+  const [value] = rest
+  if (!advises || value === undefined || value.startsWith('-')) return undefined
+  const name = /^[\d.]+$/.test(value) ? 'up' : 'report'
+  return `${JSON.stringify(value)} has lost its option, which npm keeps unless a -- stands before it: ${words} --${name} ${value}`
 }
 
 /** All of it, before the process may exit. Whoever stops reading has what they wanted. */
@@ -224,10 +237,15 @@ function print(text: string): Promise<void> {
 
 function say(line: string): void {
   bar.clear()
-  console.error(line)
+  console.error(clean(line))
+}
+
+/** The same character as JSON writes it where it must: some of these steer a terminal. */
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 function refuse(complaint: string): never {
-  console.error(`${complaint}; --help says what there is`)
+  console.error(`${clean(complaint)}; --help says what there is`)
   process.exit(2)
 }

@@ -64,7 +64,8 @@ class Complaint extends Error {}
 /** Reads the command line. @param names - of all scenarios, to tell them from files and from mistakes. */
 export function readCommand(args: readonly string[], names: readonly string[]): Command {
   if (args[0] === 'lab') return { do: 'lab' }
-  if (args[0] === 'recommend' && !args.includes('--help')) return { do: 'recommend', args: args.slice(1) }
+  if (args[0] === 'recommend' && !args.some((arg) => arg === '--help' || arg === '-h'))
+    return { do: 'recommend', args: args.slice(1) }
   try {
     return read(args, names)
   } catch (error) {
@@ -257,6 +258,8 @@ A server of yours, of our making or not, one URL or both:
 
   --sse <url>          an event stream, http:// or https://
   --ws <url>           a WebSocket, ws:// or wss://
+                       One of Eitherway's has messages for those only who name a channel, quoted for the shell:
+                       --sse 'http://localhost:3000/live?channel=prices'
   --seconds <n>        how long to listen for messages, 1 to ${listenSeconds} (default 10, or 2 in a quick run)
   --load <n>           opens n connections at once per transport, 1 to ${loadLimits.connections.toLocaleString('en')}, in ${loadRounds} rounds (--rounds: in as many),
                        and lets --seconds go up to ${loadLimits.seconds}

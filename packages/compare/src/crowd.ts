@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import type { Contender } from './contender.ts'
 import { within } from './scenarios/hear.ts'
 import { createTally, type Tally } from './tally.ts'
@@ -37,7 +37,7 @@ export class CrowdLimitError extends Error {
 const atATime = 200
 
 /** All that was sent has arrived when nothing came for so long: it has not far to go. */
-const quietMs = 25
+const quietMs = 100
 
 /** How long nothing may come that is waited for. */
 const patienceMs = 10_000
@@ -168,6 +168,8 @@ export async function openCrowd({ origin, row, size, channel, signal }: CrowdOpt
       for (let before = -1; before !== heard; ) {
         before = heard
         await delay(quietMs, undefined, { signal })
+        // A timer that is late runs before what has arrived meanwhile is read.
+        await setImmediate(undefined, { signal })
       }
       if (failure !== undefined) throw failure
       if (tallies.some((tally) => tally.messages !== messages)) {

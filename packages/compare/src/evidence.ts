@@ -1,4 +1,4 @@
-import { type Comparison, compareCells, type Figure, type Spread, spreadOf } from './figure.ts'
+import { type Comparison, compareCells, type Figure, remarkOn, type Spread, spreadOf } from './figure.ts'
 import { formatFigure, formatSpread } from './format.ts'
 import { type Findings, type Place, type Report, valuesOf } from './report.ts'
 
@@ -52,8 +52,18 @@ export function contestsFor(
  * @returns `undefined` where the scenario was not in the run, or found nothing of this figure.
  */
 export function contestOf(report: Report | undefined, lookup: Lookup): Contest | undefined {
-  const found = contestsFor(report, lookup)
-  return found.find(({ comparison }) => comparison !== undefined) ?? found[0]
+  return firstOf(contestsFor(report, lookup))
+}
+
+/** The same for each place that measured it. */
+export function contestsByPlace(report: Report, lookup: Lookup): readonly Contest[] {
+  const all = contestsFor(report, lookup)
+  const places = [...new Set(all.map(({ place }) => place.name))]
+  return places.flatMap((name) => firstOf(all.filter(({ place }) => place.name === name)) ?? [])
+}
+
+function firstOf(contests: readonly Contest[]): Contest | undefined {
+  return contests.find(({ comparison }) => comparison !== undefined) ?? contests[0]
 }
 
 function casesOf({ cases }: Findings, of: Lookup['of']): readonly string[] {
@@ -61,14 +71,15 @@ function casesOf({ cases }: Findings, of: Lookup['of']): readonly string[] {
   return cases.filter((title) => (typeof of === 'string' ? title === of : of.test(title)))
 }
 
-/** All that was measured over both transports and is a contest. */
+/** Of each result the first figure that is a contest, in each case that was measured over both transports. */
 export function contestsOf(report: Report): readonly Contest[] {
-  return report.results.flatMap((result) =>
-    result.figures
-      .filter(({ better }) => better !== 'neither')
-      .flatMap((figure) => result.cases.map((title) => contestIn(result, figure, title)))
-      .filter(({ comparison }) => comparison !== undefined),
-  )
+  return report.results.flatMap((result) => {
+    const main = result.figures.find(({ better }) => better !== 'neither')
+    if (main === undefined) return []
+    return result.cases
+      .map((title) => contestIn(result, main, title))
+      .filter(({ comparison }) => comparison !== undefined)
+  })
 }
 
 function contestIn(result: Findings, figure: Figure, title: string, control = false): Contest {
@@ -86,11 +97,11 @@ function contestIn(result: Findings, figure: Figure, title: string, control = fa
   }
 }
 
-/** @returns the transport that is better in this figure beyond noise; `undefined` of a tie, or of no contest. */
+/** @returns the transport that is better in this figure beyond noise; `undefined` of anything else. */
 export function aheadIn({ figure, comparison }: Contest): 'sse' | 'ws' | undefined {
-  if (comparison === undefined || comparison.verdict === 'tie' || figure.better === 'neither')
-    return undefined
-  return comparison.verdict === figure.better ? 'sse' : 'ws'
+  const verdict = comparison?.verdict
+  if (figure.better === 'neither' || (verdict !== 'less' && verdict !== 'more')) return undefined
+  return verdict === figure.better ? 'sse' : 'ws'
 }
 
 /** `100 B, in Chromium 141`: what a figure was measured at, where that is not plain; or `''`. */
@@ -104,7 +115,7 @@ export function inWords({ figure, sse, ws, comparison }: Contest): string {
   const [one, other] = [sse && spreadInWords(sse, figure), ws && spreadInWords(ws, figure)]
   if (one === undefined) return `${other} over WebSocket, no value over SSE`
   if (other === undefined) return `${one} over SSE, no value over WebSocket`
-  return `${one} over SSE and ${other} over WebSocket${comparison?.verdict === 'tie' ? ', a tie' : ''}`
+  return `${one} over SSE and ${other} over WebSocket${comparison ? remarkOn(comparison) : ''}`
 }
 
 function spreadInWords(spread: Spread, { unit }: Figure): string {

@@ -21,7 +21,7 @@ export interface Cell {
   readonly values: readonly number[]
 }
 
-/** What stands for a cell: the middle of its values, and between which of them it lies. */
+/** What stands for a cell: the middle of its values, and the lowest and the highest of them. */
 export interface Spread {
   readonly median: number
   readonly low: number
@@ -29,18 +29,14 @@ export interface Spread {
   readonly rounds: number
 }
 
-/** From so many rounds on the lowest and the highest do not count: anything may happen to a machine once. */
-const trimmedFrom = 7
-
 /** Fewer rounds than these tell nothing of noise. */
-const fewestRounds = 4
+export const fewestRounds = 4
 
 /** @returns `undefined` of no values. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const all = Float64Array.from(values).sort()
-  const kept = all.length >= trimmedFrom ? all.subarray(1, -1) : all
-  const low = kept[0]
-  const high = kept.at(-1)
+  const low = all[0]
+  const high = all.at(-1)
   if (low === undefined || high === undefined) return undefined
   const half = all.length >> 1
   const median =
@@ -50,8 +46,8 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
 
 /** How one cell stands to another. */
 export interface Comparison {
-  /** `tie` where the difference lies within the noise. */
-  readonly verdict: 'less' | 'more' | 'tie'
+  /** `tie` where the difference lies within the noise, `open` where there are too few rounds to tell. */
+  readonly verdict: 'less' | 'more' | 'tie' | 'open'
   /** The one median to the other; `undefined` where the other is 0. */
   readonly ratio: number | undefined
 }
@@ -68,6 +64,11 @@ export function compareCells(one: readonly number[], other: readonly number[]): 
   const b = spreadOf(other)
   if (a === undefined || b === undefined) return undefined
   const ratio = b.median === 0 ? undefined : a.median / b.median
-  if (Math.min(a.rounds, b.rounds) < fewestRounds) return { verdict: 'tie', ratio }
+  if (Math.min(a.rounds, b.rounds) < fewestRounds) return { verdict: 'open', ratio }
   return { verdict: a.high < b.low ? 'less' : a.low > b.high ? 'more' : 'tie', ratio }
+}
+
+/** What stands behind two figures in a sentence, where neither is ahead; or `''`. */
+export function remarkOn({ verdict }: Comparison): string {
+  return verdict === 'tie' ? ', a tie' : verdict === 'open' ? ', too few rounds to tell' : ''
 }

@@ -18,7 +18,7 @@ export { type Change, type Choice, type Reason, type Recommendation, recommend }
 export { renderHtml } from './render/html.ts'
 export { renderMarkdown } from './render/markdown.ts'
 export type { Findings, Machine, Note, Place, Report, Result } from './report.ts'
-export { type RunAllOptions, runAll, type Step } from './run.ts'
+export { type RunAllOptions, runAll, type Step, scenarioLimitMs } from './run.ts'
 export type { Bench, Plan, Scenario, Trial, Values } from './scenario.ts'
 export { scenarios } from './scenarios/index.ts'
 export { nodeScenarios } from './scenarios/node.ts'

@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Broker, type Close, requestUrl } from '@eitherway/core'
 import { createHub, type Hub, memoryBroker, type Peer, serve } from '@eitherway/server'
-import { refuseUpgrade } from '@eitherway/ws/server'
 import { loadAssets } from './assets.ts'
-import { refusalOf } from './guard.ts'
+import { textOf } from './body.ts'
+import { refusalOf, standBefore } from './guard.ts'
 import { createLinks } from './links.ts'
 import { readMachine } from './machine.ts'
 import { originsOf, reachableHost, urlOf } from './origins.ts'
@@ -126,7 +125,7 @@ export async function startLab({ host = '127.0.0.1', port = 8080 }: LabOptions =
       case 'GET /runs':
         return answer(response, runs.latest ?? null)
       case 'POST /runs': {
-        const asked = readRun(await bodyOf(request))
+        const asked = readRun(await textOf(request, response, maxBodyBytes))
         if (typeof asked === 'string') return answer(response, { error: asked }, 400)
         const run = runs.begin(asked, query.get('page') ?? '')
         return 'refusal' in run ? answer(response, { error: run.refusal }, 409) : answer(response, run, 202)
@@ -149,13 +148,25 @@ export async function startLab({ host = '127.0.0.1', port = 8080 }: LabOptions =
     return { connection: house.numbers.get(peer) ?? 0, bytes: peer.bytesWritten, seq: publishing.seq }
   }
 
-  const server = guarded(app, host, (request) => {
-    const panel = panelOf(request)
-    const at = request.socket.remotePort
-    if (panel === undefined || at === undefined) return
-    links.begin(panel, at)
-    request.socket.once('close', () => links.end(panel, at))
+  const server = createServer()
+  standBefore(app, server, (request) => {
+    const reason = refusalOf(request, host)
+    if (reason !== undefined) return { status: 403, reason }
+    beginLink(request)
+    return undefined
   })
+  /** A socket may have been of another panel before. */
+  const panelAt = new WeakMap<Socket, string>()
+  function beginLink({ url, headers, socket }: IncomingMessage): void {
+    const panel = panelOf(url, headers.host)
+    const at = socket.remotePort
+    if (panel === undefined || at === undefined) return
+    const before = panelAt.get(socket)
+    panelAt.set(socket, panel)
+    if (before === undefined) socket.once('close', () => links.end(panelAt.get(socket) ?? panel, at))
+    else if (before !== panel) links.end(before, at)
+    links.begin(panel, at)
+  }
   const sockets = trackSockets(server)
   let inner = 0
   const relay = await createRelay(() => inner, host, port)
@@ -260,24 +271,6 @@ function openHouse(app: Server, broker: Broker): House {
   }
 }
 
-/** Stands before everything else that listens, so that nothing is answered unasked. */
-function guarded(app: Server, host: string, onAdmitted: (request: IncomingMessage) => void): Server {
-  const server = createServer((request, response) => {
-    const refusal = refusalOf(request, host)
-    if (refusal === undefined) {
-      onAdmitted(request)
-      app.emit('request', request, response)
-    } else response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${refusal}\n`)
-  })
-  return server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const reason = refusalOf(request, host)
-    if (reason === undefined) {
-      onAdmitted(request)
-      app.emit('upgrade', request, socket, head)
-    } else refuseUpgrade(socket, { status: 403, reason })
-  })
-}
-
 /** By the port at the other end: all come from the relay, so it tells them apart. */
 function trackSockets(server: Server): ReadonlyMap<number, Socket> {
   const sockets = new Map<number, Socket>()
@@ -308,9 +301,9 @@ async function listen(server: Server, host: string): Promise<number> {
 }
 
 /** The panel whose stream this asks for. */
-function panelOf(request: IncomingMessage): string | undefined {
-  if (!/^\/live\?/.test(request.url ?? '')) return undefined
-  return requestUrl(request.url, request.headers.host)?.searchParams.get('panel') ?? undefined
+function panelOf(target: string | undefined, host: string | undefined): string | undefined {
+  if (!/^\/live\?/.test(target ?? '')) return undefined
+  return requestUrl(target, host)?.searchParams.get('panel') ?? undefined
 }
 
 const entryOf = ({ name, title, question, places }: Scenario): ScenarioEntry => ({
@@ -319,15 +312,6 @@ const entryOf = ({ name, title, question, places }: Scenario): ScenarioEntry => 
   question,
   places,
 })
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  let body = ''
-  for await (const chunk of request.setEncoding('utf8')) {
-    body += chunk
-    if (body.length > maxBodyBytes) throw new Error('the body is too large')
-  }
-  return body
-}
 
 /** @returns what is wrong with it, where something is. */
 function readRun(body: string): RunRequest | string {
@@ -350,7 +334,8 @@ function readRun(body: string): RunRequest | string {
 /** The stage as the page that asks can reach it: who opened the lab from elsewhere reaches neither at 127.0.0.1. */
 function accessFor({ headers }: IncomingMessage, access: Access | undefined): Access | undefined {
   if (access === undefined) return undefined
-  const { hostname } = new URL(`http://${headers.host}`)
+  const hostname = requestUrl('/', headers.host)?.hostname
+  if (hostname === undefined) return undefined
   const reach = (url: string) => {
     const to = new URL(url)
     if (hostname !== 'localhost') to.hostname = hostname

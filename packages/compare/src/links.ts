@@ -36,8 +36,16 @@ export function createLinks(relay: Pick<Relay, 'setFaultsOf'>, destroy: (port: n
     panels.delete(panel)
     panels.set(panel, known)
     const [oldest] = panels.keys()
-    if (panels.size > maxPanels && oldest !== undefined) panels.delete(oldest)
+    if (panels.size > maxPanels && oldest !== undefined) forget(oldest)
     return known
+  }
+  /** Nobody could release or quicken its links any more. */
+  function forget(panel: string): void {
+    const known = panels.get(panel)
+    panels.delete(panel)
+    if (known === undefined) return
+    release(known)
+    for (const port of known.ports) relay.setFaultsOf(port, undefined)
   }
   function apply({ ports, stalled, bytesPerSecond }: Known): void {
     for (const port of ports) {

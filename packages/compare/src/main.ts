@@ -1,18 +1,20 @@
 import { parseArgs } from 'node:util'
 import { type LabOptions, startLab } from './lab.ts'
 
+// Started through npm, an option needs the `--` before it, or npm keeps it for itself.
+const calls: Readonly<Record<string, string>> = { start: 'npm start --', compare: 'npm run compare -- lab' }
+const npmCall = calls[process.env['npm_lifecycle_event'] ?? '']
+const call = npmCall ?? 'eitherway-compare lab'
+const prefix = npmCall === undefined ? '' : `${npmCall} `
+
 const help = `Opens the lab: Server-Sent Events and WebSocket side by side, in your browser.
 
-  npm start -- [--port <number>] [--host <address>]
+  ${call} [--port <number>] [--host <address>]
 
   --port   the port to listen on; 0 for any free one (default 8080)
   --host   the address to listen on (default 127.0.0.1: this machine alone)
   --help   this text
 `
-
-// Started through npm, an option needs the `--` before it, or npm keeps it for itself.
-const isNpm = process.env['npm_lifecycle_event'] === 'start'
-const prefix = isNpm ? 'npm start -- ' : ''
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
@@ -35,7 +37,7 @@ async function run(options: Required<LabOptions>): Promise<void> {
 function commandOf(args: string[]): Required<LabOptions> | { help: true } | { complaint: string } {
   const kept = keptByNpm(args)
   if (kept !== undefined)
-    return { complaint: `npm kept --${kept} for itself: put a -- before it, as in npm start -- --${kept} …` }
+    return { complaint: `npm kept --${kept} for itself: put a -- before it, as in ${call} --${kept} …` }
   try {
     const { values } = parseArgs({
       args,
@@ -57,7 +59,7 @@ function commandOf(args: string[]): Required<LabOptions> | { help: true } | { co
 
 /** The option that stood before npm's `--`, so that npm took it, and at most its value came through. */
 function keptByNpm(args: string[]): string | undefined {
-  if (!isNpm) return undefined
+  if (npmCall === undefined) return undefined
   return ['port', 'host'].find(
     (name) =>
       process.env[`npm_config_${name}`] !== undefined && !args.some((arg) => arg.startsWith(`--${name}`)),

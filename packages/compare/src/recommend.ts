@@ -68,12 +68,23 @@ export const noticeableCpuMs = 10
 /** An eighth of a small server of 512 MiB. */
 export const noticeableMiB = 64
 
-type Subject = 'up' | 'serial' | 'binary' | 'unknown' | 'own' | 'tabs' | 'cpu' | 'memory' | 'latency'
+type Subject =
+  | 'up'
+  | 'serial'
+  | 'overtaken'
+  | 'binary'
+  | 'unknown'
+  | 'own'
+  | 'tabs'
+  | 'cpu'
+  | 'memory'
+  | 'latency'
 
 /** What is looked up in a report. */
 export const lookups: Readonly<Record<Subject, Lookup>> = {
   up: { scenario: 'direction', figure: 'up' },
   serial: { scenario: 'direction', figure: 'serial' },
+  overtaken: { scenario: 'direction', figure: 'overtaken' },
   binary: { scenario: 'wire', figure: 'percent', of: 'binary, 16 KB' },
   unknown: { scenario: 'proxies', figure: 'first', of: 'nginx by HTTP/1.0, its old default' },
   own: { scenario: 'proxies', figure: 'p99', of: 'nginx with the lines for WebSocket' },
@@ -182,7 +193,7 @@ function ordered(votes: readonly Vote[], transport: Choice): readonly Vote[] {
   return [...votes].sort((one, other) => rank(other) - rank(one) || other.weight - one.weight)
 }
 
-function ofSending({ upPerSecond }: Needs, { up, serial }: Evidence): readonly Vote[] {
+function ofSending({ upPerSecond }: Needs, { up, serial, overtaken }: Evidence): readonly Vote[] {
   if (upPerSecond === 0) {
     const text = () =>
       'Clients only listen: a second direction would lie idle, and SSE is an ordinary HTTP response.'
@@ -194,7 +205,7 @@ function ofSending({ upPerSecond }: Needs, { up, serial }: Evidence): readonly V
   if (upPerSecond > limit) {
     const text = () =>
       `At ${often()}, a request would begin before the last one has ended, so that they may overtake one another; WebSocket keeps their order.`
-    return [unlessContradicted({ text, speaksFor: 'ws', weight: 4 }, serial)]
+    return [unlessContradicted({ text, speaksFor: 'ws', weight: 4 }, overtaken)]
   }
   if (upPerSecond > handfulPerSecond) {
     const text = () =>
@@ -223,7 +234,7 @@ function ofProxies({ proxies }: Needs, { own, unknown }: Evidence): readonly Vot
     ]
   }
   const text = () =>
-    'Proxies that nobody knows may refuse `Upgrade`, and then WebSocket never opens; SSE passes as HTTP, late at worst, where one buffers.'
+    'Proxies that nobody knows may refuse `Upgrade`, and then WebSocket never opens; SSE passes as HTTP, unless one buffers it in spite of its headers, which a client with `silenceMs` notices.'
   return [{ text, speaksFor: 'sse', weight: 3, contest: unknown }]
 }
 
@@ -292,7 +303,9 @@ function weighed(text: () => string, contest: Contest, matters: boolean): Vote {
   if (ahead !== undefined && matters) {
     return { text: () => `${text()}: that speaks for ${names[ahead]}.`, speaksFor: ahead, weight: 1, contest }
   }
-  return neither(() => `${text()}: ${ahead === undefined ? 'a tie' : 'too little apart to decide'}.`, contest)
+  const isOpen = contest.comparison?.verdict === 'open'
+  const why = ahead !== undefined ? 'too little apart to decide' : isOpen ? 'too few rounds to tell' : 'a tie'
+  return neither(() => `${text()}: ${why}.`, contest)
 }
 
 function neither(text: () => string, contest?: Contest): Vote {

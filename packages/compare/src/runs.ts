@@ -153,15 +153,13 @@ export function createRuns({ host, allowed, tell, isThere }: RunsOptions): Runs 
       return latest
     },
     async stage() {
-      if (isClosed) return undefined
-      stage ??= spawnStage({ host, allowed: allowed(), program: programs.stage })
-      try {
-        return (await stage).access
-      } catch {
-        // Its own words are in the terminal. The next page may have more luck.
-        stage = undefined
-        return undefined
+      const before = stage
+      const known = await before?.catch(() => undefined)
+      // One that did not start, or has ended: its own words are in the terminal, and the next may have more luck.
+      if (stage === before && (known === undefined || !isRunning(known.pid))) {
+        stage = isClosed ? undefined : spawnStage({ host, allowed: allowed(), program: programs.stage })
       }
+      return (await stage?.catch(() => undefined))?.access
     },
     begin(request, page) {
       if (isClosed) return { refusal: 'the lab is closing' }
@@ -189,6 +187,15 @@ export function createRuns({ host, allowed, tell, isThere }: RunsOptions): Runs 
       isClosed = true
       await Promise.all([stop(child), stage?.then((one) => one.close()).catch(() => undefined)])
     },
+  }
+}
+
+/** @param pid - of a child of this process, which Node takes leave of as soon as it has ended. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

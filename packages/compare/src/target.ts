@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { compareCells, type Figure } from './figure.ts'
@@ -5,7 +6,7 @@ import { quantileOf } from './quantile.ts'
 import { type Findings, valuesOf } from './report.ts'
 import type { Bench, Scenario, Values } from './scenario.ts'
 import { figure } from './scenarios/hear.ts'
-import type { Data, Link } from './target/link.ts'
+import { type Data, type Link, linkLimits, sizeOf, within } from './target/link.ts'
 import { rowsOf, type Target, type TargetRow } from './target/rows.ts'
 
 /** Settings of {@link targetScenarios}. */
@@ -83,8 +84,13 @@ function server(options: TargetOptions): Scenario {
         await bench.measure({ cases, rows: there.map(({ row }) => row), rounds }, async ({ row, round }) => {
           if (window?.round !== round) window = { round, heard: listen(there, ms, signal) }
           const heard = await window.heard
-          const mine = heard.get(row.name) ?? []
-          return { ...heardIn(mine, ms), ...leadOf(mine, heard.get(otherOf(row.name)) ?? []) }
+          const mine = heard.get(row.name) ?? silence
+          // A part of the time tells no rate.
+          if (there.some((visit) => visit.row === row && visit.isFull)) return {}
+          return {
+            ...heardIn(mine, ms),
+            ...leadOf(mine.kept, (heard.get(otherOf(row.name)) ?? silence).kept),
+          }
         })
         noteAll(bench, options, visits, rounds)
       } finally {
@@ -101,13 +107,27 @@ interface Visit {
   readonly isOpen: boolean
   /** Whether it waited in vain for a first message. */
   readonly isSilent: boolean
+  /** Whether more came over a link of its than may. */
+  readonly isFull: boolean
   warmUp(): Promise<void>
   /** Leaves, where it is there, and comes anew. */
   visit(): Promise<Values>
   /** What was heard since the last time. */
-  take(): readonly Heard[]
+  take(): Tape
   leave(): Promise<void>
 }
+
+/** What came in some time. */
+interface Tape {
+  readonly count: number
+  /** The first of them. */
+  readonly kept: readonly Heard[]
+}
+
+const silence: Tape = { count: 0, kept: [] }
+
+/** Of how many messages at a time is known which they were; further ones are counted. */
+const mostKept = 20_000
 
 interface Heard {
   readonly at: number
@@ -115,21 +135,34 @@ interface Heard {
   readonly bytes: number
 }
 
+const tooMuch = `more than ${linkLimits.bytes / 1024 / 1024} MiB came over one connection, which was then closed`
+
 const late = `the ${targetLimits.seconds} s for a run without --load were over`
 
 function createVisit(row: TargetRow, signal: AbortSignal): Visit {
   let link: Link | undefined
   let heard: Heard[] = []
+  let count = 0
   let isSilent = false
+  let wasFull = false
   let onFirst: () => void = () => undefined
 
   function onData(data: Data): void {
-    heard.push({ at: performance.now(), ...keyOf(data) })
+    count += 1
+    if (heard.length >= mostKept) return
+    heard.push({ at: performance.now(), key: keyOf(data), bytes: sizeOf(data) })
     onFirst()
+  }
+  function take(): Tape {
+    const taken = { count, kept: heard }
+    heard = []
+    count = 0
+    return taken
   }
   async function leave(): Promise<void> {
     const last = link
     link = undefined
+    wasFull ||= last?.isFull === true
     await last?.close()
   }
   return {
@@ -140,6 +173,9 @@ function createVisit(row: TargetRow, signal: AbortSignal): Visit {
     get isSilent() {
       return isSilent
     },
+    get isFull() {
+      return wasFull || link?.isFull === true
+    },
     async warmUp() {
       link = await row.warmUp(signal)
     },
@@ -148,7 +184,7 @@ function createVisit(row: TargetRow, signal: AbortSignal): Visit {
       const wasOpen = link?.isOpen === true
       const leftAt = performance.now()
       await leave()
-      heard = []
+      take()
       const first = new Promise<void>((resolve) => {
         onFirst = resolve
       })
@@ -158,22 +194,18 @@ function createVisit(row: TargetRow, signal: AbortSignal): Visit {
       const values = { open: openAt - cameAt, again: wasOpen ? openAt - leftAt : undefined }
       // A server that had nothing to say once is not waited for again: the time is short.
       if (isSilent) return values
-      await Promise.race([first, delay(firstMs, undefined, { ref: false })])
+      await within(firstMs, first)
       const at = heard[0]?.at
       isSilent = at === undefined
       return { ...values, first: at === undefined ? undefined : at - cameAt }
     },
-    take() {
-      const taken = heard
-      heard = []
-      return taken
-    },
+    take,
     leave,
   }
 }
 
 /** What each row heard, by its name. */
-type Window = ReadonlyMap<string, readonly Heard[]>
+type Window = ReadonlyMap<string, Tape>
 
 async function listen(visits: readonly Visit[], ms: number, signal: AbortSignal): Promise<Window> {
   for (const visit of visits) visit.take()
@@ -183,17 +215,19 @@ async function listen(visits: readonly Visit[], ms: number, signal: AbortSignal)
   return new Map(visits.map((visit) => [visit.row.name, visit.take()]))
 }
 
-const utf8 = new TextEncoder()
-
-function keyOf(data: Data): { key: string; bytes: number } {
-  if (typeof data !== 'string')
-    return { key: `bytes ${Buffer.from(data).toString('base64')}`, bytes: data.byteLength }
-  return { key: `text ${data}`, bytes: utf8.encode(data).byteLength }
+/** What tells equal messages, in a few bytes however long they are. */
+function keyOf(data: Data): string {
+  return `${typeof data} ${createHash('sha256').update(data).digest('base64')}`
 }
 
-function heardIn(heard: readonly Heard[], ms: number): Values {
-  const bytes = heard.map((one) => one.bytes)
-  return { rate: heard.length / (ms / 1000), bytes: quantileOf(bytes, 0.5) }
+function heardIn({ count, kept }: Tape, ms: number): Values {
+  return {
+    rate: count / (ms / 1000),
+    bytes: quantileOf(
+      kept.map(({ bytes }) => bytes),
+      0.5,
+    ),
+  }
 }
 
 /** By how much messages came earlier here than there, of those that came once each way. */
@@ -218,9 +252,10 @@ const otherOf = (name: string): string =>
   name.startsWith('sse') ? name.replace('sse', 'ws') : name.replace('ws', 'sse')
 
 function noteAll(bench: Bench, options: TargetOptions, visits: readonly Visit[], rounds: number): void {
-  for (const { row, isOpen, isSilent } of visits) {
+  for (const { row, isOpen, isSilent, isFull } of visits) {
     if (isSilent) bench.note(`${row.title}, first message`, `none came within ${firstMs} ms of the opening`)
-    if (!isOpen) bench.note(`${row.title}, messages`, 'the link had ended before they were counted')
+    if (isFull) bench.note(`${row.title}, messages`, tooMuch)
+    else if (!isOpen) bench.note(`${row.title}, messages`, 'the link had ended before they were counted')
   }
   if (options.sse === undefined || options.ws === undefined) {
     const missing = options.sse === undefined ? 'SSE' : 'WebSocket'
@@ -254,15 +289,19 @@ function explainServer(findings: Findings): string {
     const count = pairs.reduce((sum, one) => sum + one, 0)
     const by = figure(ahead.map(Math.abs), 'ms')
     sentences.push(
-      compared?.verdict === 'tie'
-        ? `Of ${count} messages that came over both, neither was ahead beyond the noise (${by} in the middle).`
-        : `Of ${count} messages that came over both, the one over ${over[0]} was ahead of the one over ${over[1]} by ${by}; whom the server writes to first is part of that.`,
+      compared?.verdict === 'open'
+        ? `Of ${count} messages that came over both, too few rounds tell which are ahead (${by} in the middle).`
+        : compared?.verdict === 'tie'
+          ? `Of ${count} messages that came over both, neither was ahead beyond the noise (${by} in the middle).`
+          : `Of ${count} messages that came over both, the one over ${over[0]} was ahead of the one over ${over[1]} by ${by}; whom the server writes to first is part of that.`,
     )
   } else if (
     findings.rows.some(({ name }) => name === 'sse') &&
     findings.rows.some(({ name }) => name === 'ws')
   ) {
-    sentences.push('The two did not carry enough equal messages to say over which they come first.')
+    sentences.push(
+      'Over which of the two messages come first cannot be said: in no round did three messages come over both that each came only once.',
+    )
   }
   return sentences.join(' ')
 }
@@ -305,7 +344,8 @@ function load(options: TargetOptions, count: number): Scenario {
       for (const row of rows) await (await row.warmUp(signal))?.close()
       await bench.measure({ cases: [{ title, value: count }], rows, rounds }, async ({ row }) => {
         const one = rows.find(({ name }) => name === row.name)
-        return one === undefined ? {} : crowd(one, count, ms, signal)
+        if (one === undefined) return {}
+        return crowd(one, count, ms, signal, () => bench.note(`${one.title}, messages to all`, tooMuch))
       })
     },
     explain(findings) {
@@ -331,7 +371,13 @@ export const loadRounds = 4
 const settleMs = 250
 
 /** Opens so many at once, listens, and leaves. */
-async function crowd(row: TargetRow, count: number, ms: number, signal: AbortSignal): Promise<Values> {
+async function crowd(
+  row: TargetRow,
+  count: number,
+  ms: number,
+  signal: AbortSignal,
+  onFull: () => void,
+): Promise<Values> {
   // A server hears of an end a little later than its client makes it: those of before are not to count as well.
   await delay(settleMs, undefined, { signal })
   const ends = AbortSignal.any([signal])
@@ -358,12 +404,14 @@ async function crowd(row: TargetRow, count: number, ms: number, signal: AbortSig
     if (links.length === 0) throw reason
     heard = 0
     await delay(ms, undefined, { signal })
+    const isFull = links.some((link) => link.isFull)
+    if (isFull) onFull()
     return {
       all: links.length === count ? Math.max(...delays) : undefined,
       p50: quantileOf(delays, 0.5),
       p99: quantileOf(delays, 0.99),
       failed: count - links.length,
-      rate: heard / (ms / 1000),
+      rate: isFull ? undefined : heard / (ms / 1000),
     }
   } finally {
     await Promise.all(links.map((link) => link.close()))

@@ -66,6 +66,14 @@ describe.each(cited)('$question, with $scenario/$figure', (lookup) => {
     expect(answer?.answer).toContain('2.50 (1–4) ms over SSE and 3.50 (2–5) ms over WebSocket, a tie')
   })
 
+  test('says of too few rounds that nothing can be told, and of no tie', () => {
+    const answer = answerOf(question, measured(lookup, [1, 2, 3], [8, 9]))
+    expect(answer?.answer).toContain(
+      '2 (1–3) ms over SSE and 8.50 (8–9) ms over WebSocket, too few rounds to tell',
+    )
+    expect(answer?.answer).not.toContain('a tie')
+  })
+
   test('does not compare what has one side only', () => {
     const answer = answerOf(question, measured(lookup, about(400), []))
     expect(answer?.answer).toContain('400 (396–404) ms over SSE, no value over WebSocket')
@@ -87,7 +95,17 @@ test('what was measured in a page names the browser', () => {
   expect(answer?.answer).toContain('in Chromium 141')
 })
 
-test('of several places, the one that measured both comes first', () => {
+test('each place that measured a figure is cited', () => {
+  const tabs = cited.find(({ scenario }) => scenario === 'tabs')
+  if (tabs === undefined) throw new Error('no question cites tabs')
+  const places = ['Chromium 141', 'Firefox 144'].map((name) => ({ kind: 'page', name }) as const)
+  const found = places.map((place, at) => ({ ...measured(tabs, about(6 + at), about(12)), place }))
+  const answer = answerOf('browsers', ...found)
+  expect(answer?.answer).toMatch(/in Chromium 141\): 6 .* in Firefox 144\): 7 /)
+  expect(answer?.from).toEqual({ scenario: 'tabs', figures: [tabs.figure] })
+})
+
+test('of several results of a place, the one that measured both comes first', () => {
   const [lookup] = cited
   if (lookup === undefined) throw new Error('no question cites anything')
   const half = measured(lookup, about(400), [])
@@ -104,7 +122,7 @@ test("a run against a user's own server is cited too", () => {
   expect(answer?.answer).toContain('first message from your server: 400 (396–404) ms over SSE')
 })
 
-test('the use cases count who is ahead, beyond noise, in what is a contest', () => {
+test('the use cases count who is ahead in each case, beyond noise, in what is a contest', () => {
   const figure = { name: 'a', unit: 'ms', better: 'less' } as const
   const run = (scenario: string, sse: number, ws: number, better: 'less' | 'more' | 'neither' = 'less') => ({
     scenario,
@@ -118,13 +136,39 @@ test('the use cases count who is ahead, beyond noise, in what is a contest', () 
     run('three', 1, 1),
     run('five', 1, 2),
     { ...run('five', 2, 1), case: 'another' },
+    { ...run('five', 1, 1), case: 'a third' },
+    { ...run('five', 1, 1), case: 'a fourth' },
+    { ...run('six', 1, 2), rows: { sse: [1], ws: [2] } },
+    { ...run('six', 1, 2), place: { kind: 'page', name: 'Firefox 144' } },
     run('four', 1, 2, 'neither'),
   )
   expect(answer?.answer).toContain(
-    'Figures compared in this run: 4; SSE ahead in 1, WebSocket in 1, each in some cases in 1, ties in 1.',
+    'one, a: SSE ahead in 1; two, a: WebSocket ahead in 1; three, a: a tie in 1; ' +
+      'five, a: SSE ahead in 1, WebSocket ahead in 1, a tie in 2; ' +
+      'six, a: too few rounds to tell in 1; six, a (in Firefox 144): SSE ahead in 1.',
   )
   expect(answer?.from).toEqual({ scenario: 'one', figures: ['a'] })
-  expect(answer?.also?.map(({ scenario }) => scenario)).toEqual(['two', 'three', 'five'])
+  expect(answer?.also?.map(({ scenario }) => scenario)).toEqual(['two', 'three', 'five', 'six'])
+})
+
+test('of a scenario with several figures, the use cases count the first that is a contest', () => {
+  const [found] = reportOf({
+    scenario: 'one',
+    figure: { name: 'main', unit: 'B', better: 'less' },
+    rows: { sse: about(2), ws: about(1) },
+  }).results
+  if (found === undefined) throw new Error('there is no result')
+  const [main] = found.figures
+  if (main === undefined) throw new Error('there is no figure')
+  const second = found.cells.map((cell) => ({ ...cell, figure: 'same' }))
+  const figures = [
+    { ...main, name: 'beside', title: 'beside', better: 'neither' as const },
+    main,
+    { ...main, name: 'same', title: 'same' },
+  ]
+  const report = { ...reportOf(), results: [{ ...found, figures, cells: [...found.cells, ...second] }] }
+  const answer = answersOf(report).find(({ name }) => name === 'use-cases')?.answer
+  expect(answer).toMatch(/cases: one, main: WebSocket ahead in 1\.$/)
 })
 
 test('every figure that an answer or a reason cites is one that its scenario declares', () => {

@@ -8,6 +8,8 @@ test.each([
   ['an address of version 6', 'GET', { host: '[::1]:8080' }],
   ['localhost', 'GET', { host: 'localhost:8080' }],
   ['no port', 'GET', { host: 'localhost' }],
+  ['the largest port', 'GET', { host: 'localhost:65535' }],
+  ['by HTTP/2', 'GET', { ':authority': '127.0.0.1:8080' }],
   ['the host that the lab was given', 'GET', { host: 'Lab.example:8080' }],
   ['an upgrade from the page', 'GET', { host: 'localhost:1', origin: 'http://localhost:1', upgrade }],
   [
@@ -17,15 +19,22 @@ test.each([
   ],
   ['an upgrade of no browser', 'GET', { host: 'localhost:1', upgrade }],
   ['a POST to a host in capitals', 'POST', { host: 'Lab.example:1', origin: 'http://lab.example:1' }],
+  ['a POST from a page that was allowed', 'POST', { host: '[::1]:1', origin: 'https://allowed.example' }],
+  ['a POST by HTTP/2', 'POST', { ':authority': '127.0.0.1:1', origin: 'https://127.0.0.1:1' }],
   ['a POST from the page', 'POST', { host: '[::1]:1', origin: 'http://[::1]:1' }],
 ])('answered: %s', (_, method, headers) => {
-  expect(refusalOf({ method, headers }, 'lab.example')).toBeUndefined()
+  for (const host of ['lab.example', 'LAB.example']) {
+    expect(refusalOf({ method, headers }, host, ['https://allowed.example'])).toBeUndefined()
+  }
 })
 
 test.each([
   ['no host', 'GET', {}],
   ['a name that was pointed here', 'GET', { host: 'evil.example:8080' }],
   ['a name that begins like an address', 'GET', { host: '127.0.0.1.evil.example' }],
+  ['a name that was pointed here, by HTTP/2', 'GET', { ':authority': 'evil.example', host: 'localhost' }],
+  ['a port that is none', 'GET', { host: '127.0.0.1:99999' }],
+  ['an address in brackets of the other version', 'GET', { host: '[127.0.0.1]:8080' }],
   ['a name and more', 'GET', { host: 'evil@localhost' }],
   ['an upgrade from another port', 'GET', { host: 'localhost:1', origin: 'http://localhost:2', upgrade }],
   ['an upgrade from another site', 'GET', { host: 'localhost:1', origin: 'https://evil.example', upgrade }],
@@ -49,5 +58,5 @@ test.each([
   ['a DELETE from another site', 'DELETE', { host: 'localhost:1', origin: 'https://evil.example' }],
   ['a POST from another site', 'POST', { host: 'localhost:1', origin: 'https://evil.example' }],
 ])('refused: %s', (_, method, headers) => {
-  expect(refusalOf({ method, headers }, 'lab.example')).toBeTypeOf('string')
+  expect(refusalOf({ method, headers }, 'lab.example', ['https://allowed.example'])).toBeTypeOf('string')
 })

@@ -13,7 +13,8 @@ let stage: SpawnedStage
 let result: Result
 beforeAll(async () => {
   program = await stageProgram()
-  stage = await spawnStage({ program })
+  // No heartbeat falls into a count.
+  stage = await spawnStage({ program, heartbeatMs: 600_000 })
   result = await runScenario(handshake, {
     stage,
     place: { kind: 'node', name: 'Node' },
@@ -42,12 +43,21 @@ test('every contender is measured, and the one that does not come back is noted'
   expect(result.explanation).toContain('Until then a client has sent')
 })
 
-test.each(contenders)('20 ms each way are one round trip of $title, and not two', ({ name }) => {
-  const trips = valuesOf(result, name, 'trips')
-  // Work comes on top and is noise; the delay never falls short.
-  expect(Math.min(...trips)).toBeGreaterThanOrEqual(1)
-  expect(Math.min(...trips)).toBeLessThan(2)
-})
+test.each(contenders)(
+  '20 ms each way are one round trip of $title, and not two',
+  async (row) => {
+    const trips = [...valuesOf(result, row.name, 'trips')]
+    // Work comes on top and is noise; the delay never falls short. So more tries make up for a busy machine, and hide nothing.
+    while (Math.min(...trips) >= 2 && trips.length < 13) {
+      const place = { kind: 'node', name: 'Node' } as const
+      const more = await runScenario(handshake, { stage, place, contenders: [row], quick: true, rounds: 1 })
+      trips.push(...valuesOf(more, row.name, 'trips'))
+    }
+    expect(Math.min(...trips)).toBeGreaterThanOrEqual(1)
+    expect(Math.min(...trips)).toBeLessThan(2)
+  },
+  90_000,
+)
 
 test.each(contenders)('bytes up and down of $title are those of a count beside the relay', async (row) => {
   await using recorder = await record(stage.origins.direct)
@@ -64,9 +74,12 @@ test.each(contenders)('bytes up and down of $title are those of a count beside t
   await stage.ask('publish', { house, channel: 'welcome', count: 1, bytes: 100, kind: 'text', everyMs: 0 })
   await first
   expect(new Set(valuesOf(result, row.name, 'up'))).toEqual(new Set([recorder.up.length]))
-  // The numbers of our ids have grown since, by a digit in each of the two, and a heartbeat may have come in between.
+  // The numbers of our ids have grown since, by a digit in each of the two.
   const down = valuesOf(result, row.name, 'down')
   if (row.control) expect(new Set(down)).toEqual(new Set([recorder.down.length]))
-  else for (const bytes of down) expect(Math.abs(recorder.down.length - bytes)).toBeLessThan(20)
+  for (const bytes of down) {
+    expect(recorder.down.length - bytes).toBeGreaterThanOrEqual(0)
+    expect(recorder.down.length - bytes).toBeLessThanOrEqual(4)
+  }
   await line.close()
 })

@@ -1,13 +1,15 @@
 import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from '@eitherway/client'
 import type { Received } from '@eitherway/core'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Lab, startLab } from '../src/lab.ts'
+import { createLinks } from '../src/links.ts'
 import { clockMs } from '../src/publishing.ts'
 import type { Run } from '../src/runs.ts'
-import type { Access } from '../src/stage/ask.ts'
+import { type Access, ask as askStage } from '../src/stage/ask.ts'
+import type { Faults } from '../src/stage/stage.ts'
 
 let lab: Lab
 beforeAll(async () => {
@@ -48,8 +50,8 @@ test('what is not there is a 404, also above the folder of the page', async () =
   }
 })
 
-test('a name that was pointed at this address is refused', async () => {
-  expect((await ask('/', { host: 'evil.example' })).statusCode).toBe(403)
+test.each(['evil.example', '127.0.0.1:99999', '[127.0.0.1]'])('the host %s is refused', async (host) => {
+  expect((await ask('/', { host })).statusCode).toBe(403)
 })
 
 test('an upgrade from a page of another site is refused', async () => {
@@ -226,6 +228,51 @@ test('while a page measures, another page is refused, until the first has gone',
   expect(ended.status).toBe('stopped')
 })
 
+test('a stage that has ended is not handed out again', async () => {
+  const stage = async () => (await (await fetch(new URL('/stage', lab.url))).json()) as Access
+  const before = await stage()
+  process.kill((await askStage(before, 'cost', {})).pid, 'SIGKILL')
+  await expect.poll(async () => (await stage()).token, { timeout: 10_000 }).not.toBe(before.token)
+  expect((await askStage(await stage(), 'cost', {})).pid).toBeGreaterThan(0)
+})
+
+test('one that asks again and again on one socket is listened for once', async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => {
+    if (warning.name === 'MaxListenersExceededWarning') warnings.push(warning)
+  }
+  process.on('warning', note)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => {
+    agent.destroy()
+    process.off('warning', note)
+  })
+  for (let count = 0; count < 20; count += 1) {
+    const panel = `again-${count % 3}`
+    const response = await ask(`/live?panel=${panel}`, { accept: 'text/plain' }, agent)
+    expect(response.statusCode).toBe(406)
+    await once(response, 'end')
+  }
+  expect(warnings).toEqual([])
+})
+
+test('a panel that others push out takes its stall and its throttle along', () => {
+  const faults = new Map<number, Faults | undefined>()
+  const ended: number[] = []
+  const links = createLinks({ setFaultsOf: (port, next) => faults.set(port, next) }, (port) => {
+    ended.push(port)
+    return true
+  })
+  links.begin('stalled', 1)
+  links.stall('stalled')
+  links.throttle('slow', 1)
+  links.begin('slow', 2)
+  expect([faults.get(1), faults.get(2)]).toEqual([{ stalled: true }, { bytesPerSecond: 1 }])
+  for (let panel = 0; panel < 200; panel += 1) links.throttle(`stranger ${panel}`, undefined)
+  expect([faults.get(1), faults.get(2)]).toEqual([undefined, undefined])
+  expect(ended).toEqual([1])
+})
+
 test('close ends every connection, also those that nobody reads', async () => {
   const short = await startLab({ port: 0 })
   const { hostname, port } = new URL(short.url)
@@ -240,11 +287,16 @@ test('close ends every connection, also those that nobody reads', async () => {
 })
 
 /** With the path and the headers as they are, which fetch would tidy up. */
-async function ask(path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+async function ask(
+  path: string,
+  headers: Record<string, string> = {},
+  agent?: Agent,
+): Promise<IncomingMessage> {
   const { hostname, port } = new URL(lab.url)
-  const [response] = (await once(request({ host: hostname, port, path, headers }).end(), 'response')) as [
-    IncomingMessage,
-  ]
+  const [response] = (await once(
+    request({ host: hostname, port, path, headers, ...(agent && { agent }) }).end(),
+    'response',
+  )) as [IncomingMessage]
   response.resume()
   return response
 }

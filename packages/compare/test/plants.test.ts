@@ -60,8 +60,9 @@ test('each 100th message doubled: every row reports two', async () => {
   for (const figure of ['lost', 'disordered', 'away']) expect(found(result, figure)).toEqual(each(0))
 })
 
-test('one chunk of 100 cuts its link: every row reports it, and ours lose nothing', async () => {
-  await stage.ask('relay', { cutEvery: 100 })
+// Of each row over 22 KiB come, in however many chunks.
+test('10,000 bytes cut their link: every row reports it, and ours lose nothing', async () => {
+  await stage.ask('relay', { cutAfterBytes: 10_000 })
   const result = await run(undisturbed)
   expect(result.notes).toEqual([])
   for (const row of rows) expect(valuesOf(result, row, 'away', 'undisturbed')[0], row).toBeGreaterThan(0)
@@ -78,8 +79,8 @@ test('one chunk of 100 cuts its link: every row reports it, and ours lose nothin
 test('a delay of 20 ms is found in the latency of every row, and little more than that', async () => {
   await stage.ask('relay', { delayMs: 20 })
   const least: Record<string, number> = {}
-  // A busy machine adds to it, but not each time.
-  for (let time = 0; time < 3; time += 1) {
+  // A busy machine adds to it, but not each time; the delay itself never falls short.
+  for (let time = 0; time < 12; time += 1) {
     const result = await run(latency, stage.origins.relay)
     expect(result.notes).toEqual([])
     for (const row of rows) {
@@ -91,4 +92,4 @@ test('a delay of 20 ms is found in the latency of every row, and little more tha
     if (rows.every((row) => (least[row] ?? 0) < 35)) return
   }
   for (const row of rows) expect(least[row], row).toBeLessThan(35)
-})
+}, 120_000)

@@ -110,6 +110,32 @@ describe('with figures', () => {
     expect(reasons.find(({ text }) => text.includes('Base64'))?.text).toContain('says otherwise')
   })
 
+  test('too few rounds decide nothing, and are not called a tie', () => {
+    const few = costing([3, 2], [20, 5]).map((one) => ({ ...one, rows: { sse: [20, 20], ws: [5, 5] } }))
+    const { transport, reasons } = recommend(needsOf({ fanOut: 1_000_000 }), reportOf(...few))
+    expect(transport).toBe('sse')
+    const cost = reasons.find(({ text }) => text.includes('CPU'))
+    expect(cost?.text).toMatch(/: too few rounds to tell\.$/)
+    expect(cost?.figure).not.toContain('a tie')
+  })
+
+  test('what speaks of order stands on what was overtaken, not on the rate', () => {
+    const figure = (name: string, better: 'more' | 'less', sse: number, ws: number): Measured => {
+      return {
+        scenario: 'direction',
+        figure: { name, unit: '', better },
+        rows: { sse: about(sse), ws: about(ws) },
+      }
+    }
+    const needs = needsOf({ upPerSecond: 60 })
+    const faster = reportOf(figure('serial', 'more', 2000, 1000), figure('overtaken', 'less', 3, 0))
+    const { transport, reasons } = recommend(needs, faster)
+    expect(transport).toBe('ws')
+    expect(reasons[0]).toMatchObject({ weight: 4, from: { scenario: 'direction', figures: ['overtaken'] } })
+    const disordered = reportOf(figure('overtaken', 'less', 0, 3))
+    expect(recommend(needs, disordered).transport).toBe('sse')
+  })
+
   test('a long way lowers the rate from which requests overtake one another', () => {
     const serial = { name: 'serial', unit: '/s', better: 'more' } as const
     const report = (sse: number) =>

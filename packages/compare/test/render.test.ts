@@ -67,14 +67,17 @@ test.each(each)('%s says where, when, on what and how it was measured, and what 
 test.each(each.slice(0, 2))('%s holds the method and the seven questions', (_, render) => {
   const text = render(reportOf({}))
   expect(text).toContain('the median of 4 rounds')
-  expect(text).toContain('anything else is a tie')
+  expect(text).toContain('anything else is a tie, and fewer are too few to tell')
+  expect(text).toContain('in brackets its spread: the lowest and the highest round.')
   expect(text).toContain('Use cases: which for what?')
 })
 
 test.each(each)('%s says when the rounds are too few to tell anything', (_, render) => {
   const few = base.cells.map((cell) => ({ ...cell, values: cell.values.slice(0, 2) }))
-  expect(render(reportOf({ cells: few }))).toContain('With 2 rounds everything is a tie')
-  expect(render(reportOf({}))).not.toContain('everything is a tie')
+  const text = render(reportOf({ cells: few }))
+  expect(text).toContain('2 rounds are too few to compare anything')
+  expect(text).not.toMatch(/is a tie$|everything is a tie|, a tie/m)
+  expect(render(reportOf({}))).not.toContain('too few to compare anything')
 })
 
 test('only what is better beyond the noise is marked, each kind by itself', () => {

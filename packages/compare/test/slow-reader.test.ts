@@ -23,7 +23,9 @@ describe('a quick run', () => {
     await rm(new URL('.', program), { recursive: true })
   })
 
-  const one = (row: string, figure: string) => valuesOf(result, row, figure, '8 MiB published')[0] ?? 0
+  const one = (row: string, figure: string) => valuesOf(result, row, figure, '16 MiB published')[0] ?? 0
+  /** So much leaves in one write at most: see the server's `outgoing`. The last message comes on top, with its frame. */
+  const batch = 64 + 17
 
   test('nothing failed', () => {
     expect(result.notes.map(({ what }) => what)).toEqual(['growth of the process'])
@@ -33,15 +35,17 @@ describe('a quick run', () => {
     '%s keeps no more than its limit of 1 MiB for a peer, and lets go of it',
     (row) => {
       expect(one(row, 'letGo')).toBe(1)
-      expect(one(row, 'given')).toBeGreaterThan(1024)
-      // The message that went over it, its frame and the goodbye.
-      expect(one(row, 'owed')).toBeLessThan(1024 + 2 * 17)
+      // Not known where the server had thrown away what waited before it was asked.
+      for (const given of valuesOf(result, row, 'given')) expect(given).toBeGreaterThan(1024)
+      // A publisher that is late gives several messages in a turn: the write that went over it, and the one before.
+      expect(one(row, 'owed')).toBeLessThan(1024 + 2 * batch)
       expect(one(row, 'meanwhile')).toBeGreaterThan(0)
     },
   )
 
   test.each(['sse-bare', 'ws-bare'])('%s keeps everything that the network does not take', (row) => {
     expect(one(row, 'letGo')).toBe(0)
+    // Of the rest, the kernel's own buffers hold up to 10 MiB, by Linux's defaults.
     expect(one(row, 'owed')).toBeGreaterThan(2 * 1024)
     expect(one(row, 'memory')).toBeGreaterThan(one(row, 'owed') / 2)
   })
@@ -58,10 +62,10 @@ test.each([
       },
     },
     'SSE: up to 1,024 KiB waited for the one that does not read, and the server let go of it after 5,000 KiB.' +
-      ' The p99 of the other was 1 ms before and 2 ms meanwhile, a tie.' +
+      ' The p99 of the other was 1 ms before and 2 ms meanwhile, too few rounds to tell.' +
       ' EventSource: up to 30,000 KiB waited for the one that does not read, and the server held on to it:' +
       ' of 32 MiB published, its memory grew by 31,000 KiB.' +
-      ' The p99 of the other was 1 ms before and 2 ms meanwhile, a tie.',
+      ' The p99 of the other was 1 ms before and 2 ms meanwhile, too few rounds to tell.',
   ],
   [
     'of a healthy one that suffered, and rounds that differ',

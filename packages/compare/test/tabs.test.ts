@@ -72,7 +72,7 @@ test.each([
   [
     'a wall',
     [cell(http1, 'sse', 'open', 6), cell(http1, 'ws', 'open', 12)],
-    'Over HTTP/1.1, 6 of 12 SSE streams and 12 of 12 WebSockets came through: a browser has no more connections than that to one server, over all of its tabs, and each stream holds one. Whatever else the page fetches from that server then waits as well.',
+    'Over HTTP/1.1, 6 of 12 SSE streams and 12 of 12 WebSockets came through.',
   ],
   [
     'no wall',

@@ -84,11 +84,17 @@ export function plantAndLook(figures: Readonly<Record<string, string>>): string[
   for (const details of document.querySelectorAll('details')) details.open = true
   const edge = document.documentElement.clientWidth + 0.5
   const all = [...document.querySelectorAll<HTMLElement>('body *')]
+  // What is in a box that scrolls sideways may.
+  const isScrolled = (element: HTMLElement): boolean => {
+    const box = element.parentElement?.closest('.figures')
+    return box != null && getComputedStyle(box).overflowX === 'auto'
+  }
   const texts =
     'dt, dd:not(.id), th, td, figcaption, p:not(.now), li, legend:not(.hidden), button, label, .median, .chip'
   return [
     ...all
       .filter((element) => element.getBoundingClientRect().right > edge)
+      .filter((element) => !isScrolled(element))
       .map((element) => `sticks out: ${element.outerHTML.slice(0, 80)}`),
     ...all
       .filter((element) => element.matches(texts) && element.scrollWidth > element.clientWidth + 1)

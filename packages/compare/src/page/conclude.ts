@@ -60,6 +60,7 @@ const names = { sse: 'Server-Sent Events', ws: 'WebSocket' } as const
 /** The form for the needs, and what follows from them. */
 export function createAdvice(root: HTMLElement, record: Record): void {
   const form = find(root, 'form', HTMLFormElement)
+  const outcome = find(root, '.outcome', HTMLElement)
   const choice = find(root, '.choice', HTMLElement)
   const word = find(choice, 'b', HTMLElement)
   const title = find(choice, '.name', HTMLElement)
@@ -76,8 +77,11 @@ export function createAdvice(root: HTMLElement, record: Record): void {
     try {
       advice = recommend(parseNeeds(needsIn(form)), record.report)
       complaint.textContent = ''
+      outcome.dataset['void'] = 'false'
     } catch (error) {
-      complaint.textContent = `${(error as Error).message}.`
+      complaint.textContent = `${withLabel((error as Error).message, form)}.`
+      // What was advised for other needs is no advice for these.
+      outcome.dataset['void'] = 'true'
       return
     }
     const { transport } = advice
@@ -96,6 +100,16 @@ export function createAdvice(root: HTMLElement, record: Record): void {
 
 function needsIn(form: HTMLFormElement): { [name: string]: string } {
   return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]))
+}
+
+/** A complaint that begins with the name of a field begins with its label instead. */
+function withLabel(message: string, form: HTMLFormElement): string {
+  const [name = '', ...rest] = message.split(' ')
+  const label = form
+    .querySelector(`[name="${CSS.escape(name)}"]`)
+    ?.closest('label')
+    ?.textContent?.trim()
+  return label === undefined ? message : [`“${label}”`, ...rest].join(' ')
 }
 
 const sides = { sse: 'for SSE', ws: 'for WebSocket' } as const

@@ -1,10 +1,11 @@
+import { fewestRounds } from '../figure.ts'
 import { formatValue } from '../format.ts'
 import { type Field, type Group, groupsOf, headOf } from '../render/grid.ts'
 import type { Result } from '../report.ts'
 import { element, prose } from './element.ts'
 import { none } from './format.ts'
 import { type Scale, scaleOf } from './scale.ts'
-import { fewestRounds, verdictOf } from './verdict.ts'
+import { verdictOf } from './verdict.ts'
 
 /** Where a result stands in the page: another of the same scenario and place takes its place. */
 export function anchorOf({ scenario, place }: Pick<Result, 'scenario' | 'place'>): string {

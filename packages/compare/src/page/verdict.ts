@@ -13,9 +13,6 @@ export interface Verdict {
 
 const names: Readonly<Record<Flag, string>> = { sse: 'SSE', ws: 'WebSocket' }
 
-/** Fewer rounds than these tell nothing of noise: see `compareCells`. */
-export const fewestRounds = 4
-
 /** @returns `undefined` where one of the two was not measured. */
 export function verdictOf(findings: Findings, figure: Figure, title: string): Verdict | undefined {
   const [sse, ws] = [
@@ -25,12 +22,11 @@ export function verdictOf(findings: Findings, figure: Figure, title: string): Ve
   const compared = compareCells(sse, ws)
   if (compared === undefined) return undefined
   const { verdict, ratio } = compared
-  if (verdict === 'tie') {
+  if (verdict === 'tie' || verdict === 'open') {
     // Equal to the last digit, as counted bytes are, is no matter of noise.
     const isSame = [...sse, ...ws].every((value) => value === sse[0])
     if (isSame) return { winner: undefined, text: 'the same' }
-    const isOpen = Math.min(sse.length, ws.length) < fewestRounds
-    return isOpen
+    return verdict === 'open'
       ? { winner: undefined, text: 'too few rounds', isOpen: true }
       : { winner: undefined, text: 'a tie' }
   }

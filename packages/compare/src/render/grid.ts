@@ -1,4 +1,4 @@
-import { compareCells, type Figure, type Spread, spreadOf } from '../figure.ts'
+import { compareCells, type Figure, fewestRounds, type Spread, spreadOf } from '../figure.ts'
 import type { Machine, Report, Result } from '../report.ts'
 
 /** The figures of one case: what a table shows. */
@@ -94,9 +94,9 @@ export function methodOf(report: Report): readonly string[] {
   const { fewest, most } = roundsOf(report)
   const count = fewest === most ? `${most}` : `${fewest} to ${most}`
   return [
-    `Each figure is the median of ${count} ${most === 1 ? 'round' : 'rounds'}, and in brackets its spread: the lowest and the highest round, from seven rounds on without the two outermost.`,
+    `Each figure is the median of ${count} ${most === 1 ? 'round' : 'rounds'}, and in brackets its spread: the lowest and the highest round.`,
     'Rounds are interleaved: all rows take turns in each round, beginning with another one each time, so that what befalls the machine befalls them alike.',
-    'A difference counts where the two spreads do not touch, over at least four rounds each; anything else is a tie. The best of a column is marked where it beats every other row of its kind in this way.',
+    'A difference counts where the two spreads do not touch, over at least four rounds each; of so many rounds, anything else is a tie, and fewer are too few to tell. The best of a column is marked where it beats every other row of its kind in this way.',
     'Control rows are without our code: they show what the abstraction itself costs.',
     ...warningOf(report),
   ]
@@ -105,9 +105,9 @@ export function methodOf(report: Report): readonly string[] {
 /** What is to be said of a run that cannot tell a difference from noise. */
 export function warningOf(report: Report): readonly string[] {
   const { most } = roundsOf(report)
-  if (most === 0 || most >= 4) return []
+  if (most === 0 || most >= fewestRounds) return []
   return [
-    `With ${most === 1 ? 'one round' : `${most} rounds`} everything is a tie: that tells that it works, not which is better.`,
+    `${most === 1 ? 'One round is' : `${most} rounds are`} too few to compare anything: they tell that it works, not which is better.`,
   ]
 }
 

@@ -26,8 +26,7 @@ export function renderText(report: Report, columns = 100): string {
     .concat('\n')
 }
 
-const legend =
-  '* better than every other row of its kind, beyond the noise; a figure without any mark is a tie'
+const legend = '* better than every other row of its kind, beyond the noise'
 
 const isMarked = ({ fields }: { readonly fields: readonly { readonly best: boolean }[] }): boolean =>
   fields.some(({ best }) => best)

@@ -55,8 +55,8 @@ const full: Pace = {
 }
 const short: Pace = {
   silenceMs: 1500,
-  quietMs: 2000,
-  boundMs: 3500,
+  quietMs: 5000,
+  boundMs: 8000,
   downMs: 300,
   stretches: 9,
   rounds: 1,
@@ -384,10 +384,12 @@ function tellMissing(bench: Bench, row: Contender, fault: Fault, pace: Pace, val
 
 function explain(findings: Findings): string {
   const faults = findings.cases.filter((title) => title !== 'undisturbed')
+  const fates = faults.map((title) => explainFault(findings, title)).filter(Boolean)
   return [
     explainPeace(findings, 'undisturbed'),
     explainOurs(findings, faults),
-    ...faults.map((title) => explainFault(findings, title)),
+    ...fates,
+    fates.length > 0 && counted,
     explainTies(findings, faults),
   ]
     .filter(Boolean)
@@ -409,16 +411,18 @@ function explainOurs(findings: Findings, faults: readonly string[]): string {
 }
 
 function explainTies(findings: Findings, faults: readonly string[]): string {
-  const verdicts = faults.map((title) => {
+  const verdictOf = (title: string) => {
     const [sse, ws] = ['sse', 'ws'].map((row) => valuesOf(findings, row, 'back', title))
-    return { title, verdict: compareCells(sse ?? [], ws ?? [])?.verdict }
-  })
-  const known = verdicts.filter(({ verdict }) => verdict !== undefined)
-  const ties = known.filter(({ verdict }) => verdict === 'tie')
-  if (ties.length === 0) return ''
-  const where =
-    ties.length === known.length ? 'in every case' : `in: ${ties.map(({ title }) => title).join('; ')}`
-  return `Between SSE and WebSocket the time to come back is a tie ${where}.`
+    return compareCells(sse ?? [], ws ?? [])?.verdict
+  }
+  const list = (wanted: 'tie' | 'open') => faults.filter((title) => verdictOf(title) === wanted).join('; ')
+  const [ties, open] = [list('tie'), list('open')]
+  return [
+    ties && `Between SSE and WebSocket the time to come back is a tie in: ${ties}.`,
+    open && `There are too few rounds to tell which of the two is back sooner in: ${open}.`,
+  ]
+    .filter(Boolean)
+    .join(' ')
 }
 
 /** The sum over all rounds; `undefined` where it was not measured. */
@@ -463,30 +467,40 @@ function explainFault(findings: Findings, title: string): string {
   return `${title[0]?.toUpperCase()}${title.slice(1)}. ${told.join('; ')}.`
 }
 
+/** What a fate's numbers are. */
+const counted = 'Times are medians, and numbers of messages are sums over all rounds.'
+
 /** Nobody sees a tenth of a second. */
 const atOnceMs = 100
 
 function fateOf(findings: Findings, row: string, title: string): string | undefined {
-  const middle = (name: string) => spreadOf(valuesOf(findings, row, name, title))?.median
-  const [noticed, back, lost, missed = 0, twice = 0] = ['noticed', 'back', 'lost', 'missed', 'twice'].map(
-    middle,
-  )
-  if (lost === undefined) return undefined
-  const parts = [
-    noticed === undefined
-      ? 'did not notice'
-      : noticed < atOnceMs
-        ? 'noticed at once'
-        : `noticed after ${formatFigure(noticed, 'ms')}`,
-  ]
-  if (back === undefined) {
-    parts.push(noticed === undefined ? 'heard nothing more' : 'stayed away')
+  const rounds = valuesOf(findings, row, 'lost', title).length
+  if (rounds === 0) return undefined
+  const sum = (name: string) => sumOf(findings, row, name, title) ?? 0
+  const [noticed, back] = ['noticed', 'back'].map((name) => {
+    const values = valuesOf(findings, row, name, title)
+    return { times: values.length, median: spreadOf(values)?.median }
+  })
+  const parts: string[] = []
+  if (noticed?.median === undefined) parts.push('did not notice')
+  else {
+    const when = noticed.median < atOnceMs ? 'at once' : `after ${formatFigure(noticed.median, 'ms')}`
+    const part = noticed.times < rounds ? ` in ${noticed.times} of ${rounds} rounds` : ''
+    parts.push(`noticed ${when}${part}`)
+  }
+  if (back?.median === undefined) {
+    parts.push(noticed?.median === undefined ? 'heard nothing more' : 'stayed away')
     return parts.join(', ')
   }
-  parts.push(back < atOnceMs ? 'back at once' : `back after ${formatFigure(back, 'ms')}`)
+  const when = back.median < atOnceMs ? 'at once' : `after ${formatFigure(back.median, 'ms')}`
+  const failed = rounds - back.times
+  parts.push(`back ${when}${failed > 0 ? `, but not in ${failed} of ${rounds} rounds` : ''}`)
+  const [lost, missed, told] = [sum('lost'), sum('missed'), sum('told')]
   if (missed > 0) parts.push(`said that messages were lost (${formatValue(missed)})`)
+  else if (told > 0) parts.push(`told of ${formatValue(told)} ${told === 1 ? 'gap' : 'gaps'}`)
   if (lost > 0) parts.push(`lost ${formatValue(lost)} without a word`)
-  if (twice > 0) parts.push(`heard ${formatValue(twice)} twice`)
+  if (sum('twice') > 0) parts.push(`heard ${formatValue(sum('twice'))} twice`)
+  if (sum('disordered') > 0) parts.push(`heard ${formatValue(sum('disordered'))} out of order`)
   if (lost === 0 && missed === 0) parts.push('lost nothing')
   return parts.join(', ')
 }

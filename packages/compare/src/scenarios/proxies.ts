@@ -104,6 +104,12 @@ type Silences = ReadonlyMap<Through, ReadonlyMap<Contender, Values>>
 /** How long nothing may come before the rest counts as missing. */
 const stillMs = 1000
 
+/** Who is away for no longer than this stays so for a while: a bare `EventSource` for 3 s. */
+const freshMs = 2500
+
+/** Longest wait for the proxy to cut a link again, which begins when the client is back. */
+const cutMs = 20_000
+
 /** How long a client that is away may take to come back and hear what it missed. */
 const backMs = 6000
 
@@ -140,6 +146,7 @@ async function silenceOf(bench: Bench, through: Through, row: Contender): Promis
   if (guest.refusal !== undefined) return refuse(bench, through, row, guest.refusal)
   await delay(silenceSeconds * 1000, undefined, { signal: bench.signal })
   const { channel, lost } = guest
+  await guest.untilSurelyAway()
   await bench.stage.ask('publish', { house: row.house, channel, count: 1, bytes, kind: 'text', everyMs })
   await guest.until(() => heard === 1 || guest.isOver, backMs)
   return { lost, missing: heard === 1 ? 0 : 100 }
@@ -159,6 +166,8 @@ interface Guest extends AsyncDisposable {
   readonly lost: number
   /** Whether it will not come back by itself. */
   readonly isOver: boolean
+  /** Fulfils at once where it lost no link or is gone; otherwise while it is away, and not about to come back. */
+  untilSurelyAway(): Promise<void>
   /** Fulfils once it holds, or when no message has come for so long. */
   until(holds: () => boolean, stillMs: number): Promise<void>
 }
@@ -182,8 +191,10 @@ async function enter(
   const channel = `proxies-${named}`
   const client = channel
   let wake: () => void = () => undefined
+  let onState: () => void = () => undefined
   let isOpen = true
   let isOver = false
+  let awayAt = 0
   let lost = 0
   let refusal: string | undefined
   const opening = row.open(
@@ -195,10 +206,14 @@ async function enter(
       },
       state(state) {
         // Each attempt that fails is told as well.
-        if (isOpen && state !== 'open') lost += 1
+        if (isOpen && state !== 'open') {
+          lost += 1
+          awayAt = performance.now()
+        }
         isOpen = state === 'open'
         isOver = state === 'closed'
         if (isOver) wake()
+        onState()
       },
     },
   )
@@ -230,6 +245,14 @@ async function enter(
     },
     get isOver() {
       return isOver
+    },
+    async untilSurelyAway() {
+      const isAway = () => isOver || (!isOpen && performance.now() - awayAt < freshMs)
+      if (lost === 0 || isAway()) return
+      const away = new Promise<void>((resolve) => {
+        onState = () => isAway() && resolve()
+      })
+      await within(away, cutMs, () => `it was not cut again within ${cutMs} ms`, bench.signal)
     },
     async until(holds, stillMs) {
       while (!holds()) {

@@ -117,10 +117,10 @@ function explain(result: Findings): string {
   return [
     say`100 B of text take ${bytes('sse', short)} over SSE and ${bytes('ws', short)} over WebSocket; without our code ${bytes('sse-bare', short)} and ${bytes('ws-bare', short)}.`,
     `SSE writes the names of its fields into each message, and HTTP/1.1 puts it into a chunk with a head and an end; WebSocket puts a head of 2 to 10 B before it. Ours carries an id (${idLength} B here) and the event's name on both, by which a client that comes back misses nothing.`,
-    say`Bytes are where they differ most: 16 KB cost ${percent('sse', binary)} over SSE, whose lines need Base64 (four characters for three bytes), and ${percent('ws', binary)} over WebSocket, which sends them as they are.`,
+    say`16 KB of bytes cost ${percent('sse', binary)} over SSE, whose lines need Base64 (four characters for three bytes), and ${percent('ws', binary)} over WebSocket, which sends them as they are.`,
+    say`Without our code 16 KB cost ${percent('sse-bare', binary)} over SSE, and ${percent('sse-bare-gzip', binary)} with gzip.`,
     say`HTTP/2 puts heads of 9 B in the place of the chunk's: ${over('sse-h2', short)} for 100 B of text, where HTTP/1.1 has ${over('sse', short)}.`,
     say`Compressed and flushed message by message, 1 KB of text takes ${bytes('sse-bare-gzip', long)} with gzip over SSE, ${bytes('ws-bare-deflate', long)} with permessage-deflate, and ${bytes('ws-bare-deflate-fresh', long)} with no dictionary kept from one message to the next.`,
-    say`Gzip takes back most of what Base64 adds: ${percent('sse-bare-gzip', binary)} for 16 KB of bytes.`,
     'What compression costs the processor is not in it, nor are the heads of TCP and IP.',
   ]
     .filter(Boolean)

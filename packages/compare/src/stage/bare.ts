@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { requestUrl } from '@eitherway/core'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { authorityOf } from '../guard.ts'
 import { echoMark, type Kind } from '../parcel.ts'
 import type { HouseServer } from './house.ts'
 import type { Sockets } from './sockets.ts'
@@ -15,11 +17,26 @@ interface Guest {
   goodbye(): void
 }
 
+/** The paths of it. */
+export const barePaths: readonly string[] = ['/bare/sse', '/bare/ws']
+
+/** What may come in at once, as with ours. */
+const maxMessageBytes = 1024 * 1024
+/**
+ * Whoever talks and does not listen gets no echo beyond this. What is published waits without bound, as it does on a server
+ * that somebody writes so: that is one of the things to measure, and only whoever drives the stage can publish.
+ */
+const maxEchoBytes = 1024 * 1024
+
 /** What one writes without a library: `response.write` and `socket.send` for each client. No history, no heartbeats. */
 export function createBare(sockets: Sockets): HouseServer {
   const guests = new Set<Guest>()
   const changed = new Set<() => void>()
-  const upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  const upgrader = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+  })
   let plant: Plant = {}
   let counts = new Map<string, number>()
 
@@ -36,7 +53,9 @@ export function createBare(sockets: Sockets): HouseServer {
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname, searchParams } = urlOf(request)
+    const url = urlOf(request)
+    if (url === undefined) return
+    const { pathname, searchParams } = url
     // As `ws` does where it has the server to itself. A proxy that passes no upgrade on asks like this.
     if (pathname === '/bare/ws') response.writeHead(426).end()
     if (pathname !== '/bare/sse') return
@@ -50,24 +69,31 @@ export function createBare(sockets: Sockets): HouseServer {
         const text = kind === 'text' ? data : Buffer.from(data as Uint8Array).toString('base64')
         response.write(`${kind === 'text' ? '' : 'event: binary\n'}id: ${seq}\ndata: ${text}\n\n`)
       },
-      echo: (text) => response.write(`event: echo\ndata: ${text}\n\n`),
+      echo(text) {
+        if (response.writableEnded || response.writableLength >= maxEchoBytes) return
+        response.write(`event: echo\ndata: ${text}\n\n`)
+      },
       goodbye: () => response.end(),
     })
     response.on('close', forget)
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { pathname, searchParams } = urlOf(request)
-    if (pathname !== '/bare/ws') return
+    const url = urlOf(request)
+    if (url?.pathname !== '/bare/ws') return
+    const { searchParams } = url
     upgrader.handleUpgrade(request, socket, head, (webSocket: WebSocket) => {
+      const echo = (text: string) => {
+        if (webSocket.bufferedAmount < maxEchoBytes) webSocket.send(`${echoMark}${text}`)
+      }
       const forget = add({
         ...nameAndChannels(searchParams),
         request,
         write: (data) => webSocket.send(data),
-        echo: (text) => webSocket.send(`${echoMark}${text}`),
+        echo,
         goodbye: () => webSocket.close(1012),
       })
-      webSocket.on('message', (data) => webSocket.send(`${echoMark}${String(data)}`))
+      webSocket.on('message', (data) => echo(String(data)))
       webSocket.on('error', () => webSocket.terminate())
       webSocket.on('close', forget)
     })
@@ -125,7 +151,7 @@ export function createBare(sockets: Sockets): HouseServer {
   }
 }
 
-const urlOf = ({ url = '/' }: IncomingMessage): URL => new URL(url, 'http://stage')
+const urlOf = ({ url, headers }: IncomingMessage): URL | undefined => requestUrl(url, authorityOf(headers))
 
 function nameAndChannels(query: URLSearchParams): { name: string; channels: ReadonlySet<string> } {
   return { name: query.get('client') ?? '', channels: new Set(query.getAll('channel')) }

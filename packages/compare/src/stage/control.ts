@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { textOf } from '../body.ts'
 import type { Commands } from './stage.ts'
 
 /** What answers the commands. */
@@ -21,6 +21,7 @@ export interface ControlSettings {
   readonly allowed: readonly string[]
 }
 
+/** Of what is read before it is known who asks. */
 const maxBodyBytes = 64 * 1024
 
 /**
@@ -30,7 +31,7 @@ const maxBodyBytes = 64 * 1024
  */
 export async function createControl(handlers: Handlers, settings: ControlSettings): Promise<number> {
   const server = createServer(async (request, response) => {
-    const { origin, 'content-length': length = '0' } = request.headers
+    const { origin } = request.headers
     const headers: Record<string, string> = {
       'Content-Type': 'application/json',
       'Cache-Control': 'no-store',
@@ -42,9 +43,9 @@ export async function createControl(handlers: Handlers, settings: ControlSetting
       response.writeHead(status, headers).end(JSON.stringify(body))
     }
     try {
-      if (request.method !== 'POST' || Number(length) > maxBodyBytes)
-        return answer(400, { error: 'no command' })
-      const { token, command, input } = JSON.parse(await text(request)) as Record<string, unknown>
+      if (request.method !== 'POST') return answer(400, { error: 'no command' })
+      const body = await textOf(request, response, maxBodyBytes)
+      const { token, command, input } = JSON.parse(body) as Record<string, unknown>
       if (!isSame(String(token), settings.token))
         return answer(403, { error: 'the token is not of this run' })
       if (typeof command !== 'string' || !Object.hasOwn(handlers, command)) {

@@ -1,9 +1,14 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { requestUrl } from '@eitherway/core'
+import { refuseUpgrade } from '@eitherway/ws/server'
+import { textOf } from '../body.ts'
+import { authorityOf, type Refused, refusalOf, standBefore } from '../guard.ts'
 import { originsOf } from '../origins.ts'
-import { createBare } from './bare.ts'
+import { barePaths, createBare } from './bare.ts'
 import { machineMs } from './clock.ts'
 import { createControl, type Handlers } from './control.ts'
 import type { HouseServer } from './house.ts'
@@ -29,7 +34,7 @@ async function start({
   heartbeatMs,
   page,
 }: StageSettings): Promise<void> {
-  const sockets = createSockets()
+  const sockets = createSockets(maxPeers)
   const houses = { ours: createOurs(sockets, heartbeatMs), bare: createBare(sockets) }
   const windows = createWindows()
   let control = 0
@@ -38,48 +43,72 @@ async function start({
     controlPort: () => control,
     ancestors: allowed,
   })
+  // Never listens: what reaches it has passed the guard.
+  const app = createServer(onOther).on('upgrade', onOtherUpgrade)
+  let leave = serveHouses()
   let server = await open(0)
   const { port } = server.address() as AddressInfo
   const relay = await createRelay(() => port, host)
-  const secure = isSecure ? await createSecure(host, nameOf(host), onOther) : undefined
-  if (secure !== undefined) sockets.watch(secure)
-  let leaveSecure = serveSecure()
+  const secure = isSecure ? await createSecure(host, nameOf(host), prepare) : undefined
 
   async function open(at: number): Promise<Server> {
-    const made = createServer(onOther)
-    sockets.watch(made)
-    for (const house of Object.values(houses)) house.serve(made)
+    const made = createServer()
+    prepare(made)
     made.listen(at, host)
     await once(made, 'listening')
     return made
   }
 
-  function serveSecure(): () => void {
-    const undo = secure && Object.values(houses).map((house) => house.serve(secure))
+  function prepare(made: Server): void {
+    sockets.watch(made)
+    standBefore(app, made, refuse)
+  }
+
+  function refuse(request: IncomingMessage): Refused | undefined {
+    const reason = refusalOf(request, host, allowed)
+    if (reason !== undefined) return { status: 403, reason }
+    const url = requestUrl(request.url, authorityOf(request.headers))
+    if (url === undefined) return { status: 400, reason: 'the request names no valid URL' }
+    // By HTTP/2, many are on one socket.
+    if (isStream(url) && houses.ours.connected + houses.bare.connected >= maxPeers) {
+      return { status: 503, reason: 'there are too many here' }
+    }
+    return undefined
+  }
+
+  function serveHouses(): () => void {
+    const undo = Object.values(houses).map((house) => house.serve(app))
     return () => {
-      for (const leave of undo ?? []) leave()
+      for (const leaveOne of undo) leaveOne()
     }
   }
 
+  function onOtherUpgrade(request: IncomingMessage, socket: Duplex): void {
+    if (requestUrl(request.url, authorityOf(request.headers))?.pathname === '/bare/ws') return
+    refuseUpgrade(socket, { status: 404, reason: 'there is nothing at this path' })
+  }
+
   /** What is neither house's: what a client of a one-way transport has to say. */
-  function onOther(request: IncomingMessage, response: import('node:http').ServerResponse): void {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stage')
-    if (pathname.startsWith('/ours') || pathname.startsWith('/bare/')) return
+  function onOther(request: IncomingMessage, response: ServerResponse): void {
+    const url = requestUrl(request.url, authorityOf(request.headers))
+    if (url !== undefined && barePaths.includes(url.pathname)) return
     if (runner(request, response)) return
-    if (pathname !== '/say' || request.method !== 'POST') {
+    if (url?.pathname !== '/say' || request.method !== 'POST') {
       response.writeHead(404).end()
       return
     }
-    let text = ''
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      if (text.length > maxSayLength) request.destroy()
-    })
-    request.on('end', () => {
-      const house = searchParams.get('house') === 'bare' ? houses.bare : houses.ours
-      house.echo(searchParams.get('client') ?? '', text)
-      response.writeHead(204).end()
-    })
+    say(url.searchParams, request, response).catch(() => response.destroy())
+  }
+
+  async function say(
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const text = await textOf(request, response, maxSayBytes)
+    const house = query.get('house') === 'bare' ? houses.bare : houses.ours
+    house.echo(query.get('client') ?? '', text)
+    response.writeHead(204).end()
   }
 
   const handlers: Handlers = {
@@ -120,9 +149,9 @@ async function start({
       const downAt = machineMs()
       await closed
       await delay(downMs)
-      leaveSecure()
+      leave()
       for (const house of Object.values(houses)) house.reset(history)
-      leaveSecure = serveSecure()
+      leave = serveHouses()
       server = await open(port)
       return { downAt, upAt: machineMs() }
     },
@@ -150,7 +179,12 @@ async function start({
   process.send?.(ready)
 }
 
-const maxSayLength = 1024 * 1024
+/** More than any scenario says at once. */
+const maxSayBytes = 64 * 1024
+/** More than any scenario brings. */
+const maxPeers = 25_000
+
+const isStream = ({ pathname }: URL): boolean => pathname === '/ours' || barePaths.includes(pathname)
 
 /** Fulfils once it holds, looked at whenever somebody comes or goes. */
 async function settled(house: HouseServer, holds: () => boolean, withinMs: number): Promise<void> {

@@ -40,7 +40,7 @@ export async function createRelay(target: () => number, host: string, port = 0):
     }
     counts.links += 1
     const server = connect({ host: reachableHost(host), port: target(), allowHalfOpen: true, noDelay: true })
-    let chunks = 0
+    let downBytes = 0
     server.once('connect', () => {
       link.localPort = server.localPort
     })
@@ -50,9 +50,9 @@ export async function createRelay(target: () => number, host: string, port = 0):
     })
     const down = createWay(server, client, faultsHere, (bytes) => {
       counts.downBytes += bytes
-      chunks += 1
-      const { cutEvery = 0 } = faultsHere()
-      if (cutEvery > 0 && chunks % cutEvery === 0) link.end()
+      downBytes += bytes
+      // The client's side ends behind what is on its way: who comes back for more than the limit would never get on.
+      if (downBytes > (faultsHere().cutAfterBytes ?? Number.POSITIVE_INFINITY)) server.destroy()
     })
     const link: Link = {
       localPort: undefined,
@@ -106,9 +106,15 @@ export async function createRelay(target: () => number, host: string, port = 0):
       }
     },
     setFaultsOf(localPort, next) {
+      const isReleased = own.get(localPort)?.stalled === true && next?.stalled !== true
       if (next === undefined) own.delete(localPort)
       else own.set(localPort, next)
-      for (const link of links) if (link.localPort === localPort) link.wake()
+      for (const link of links) {
+        if (link.localPort !== localPort) continue
+        // What was swallowed is missing: nothing may come behind it, or nobody would ask for it again.
+        if (isReleased) link.end()
+        else link.wake()
+      }
     },
     async close(graceMs = 0) {
       // It closes once its last link has.

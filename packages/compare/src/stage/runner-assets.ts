@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { requestUrl } from '@eitherway/core'
+import { authorityOf } from '../guard.ts'
 
 /** Settings of {@link createRunnerAssets}. */
 export interface RunnerAssetsSettings {
@@ -29,7 +30,7 @@ export function createRunnerAssets({
   ancestors,
 }: RunnerAssetsSettings): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
-    const url = requestUrl(request.url, request.headers.host ?? authorityOf(request))
+    const url = requestUrl(request.url, authorityOf(request.headers))
     const file = files[url?.pathname ?? '']
     if (url === undefined || file === undefined) return false
     if (request.method !== 'GET') {
@@ -70,12 +71,6 @@ function policy({ host, hostname }: URL, controlPort: number, ancestors: readonl
     "form-action 'none'",
     `frame-ancestors ${ancestors.length === 0 ? "'none'" : ancestors.join(' ')}`,
   ].join('; ')
-}
-
-/** What HTTP/2 has for `Host`. */
-function authorityOf({ headers }: IncomingMessage): string | undefined {
-  const authority = headers[':authority']
-  return typeof authority === 'string' ? authority : undefined
 }
 
 /** Read each time: it is a few files, and a stage that never shows them needs no build. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import { createSecureServer } from 'node:http2'
 
 /**
@@ -7,11 +7,12 @@ import { createSecureServer } from 'node:http2'
  * was told to overlook that comes in. Whoever asks for HTTP/1.1 has it, as a WebSocket does.
  *
  * @param name - of the host.
+ * @param prepare - gives it its listeners before it listens.
  */
 export async function createSecure(
   host: string,
   name: string,
-  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+  prepare: (server: Server) => void,
 ): Promise<Server> {
   // Few runs need it, and it takes a moment to load.
   const { generate } = await import('selfsigned')
@@ -19,7 +20,7 @@ export async function createSecure(
   const server = createSecureServer({ key: pems.private, cert: pems.cert, allowHTTP1: true })
   // Node's answers to HTTP/2 have the methods of those to HTTP/1.1, as far as anybody here uses them.
   const alike = server as unknown as Server
-  alike.on('request', onRequest)
+  prepare(alike)
   alike.listen(0, host)
   await once(alike, 'listening')
   return alike

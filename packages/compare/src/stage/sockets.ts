@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net'
 
 /** The sockets of a server, by who is at the other end. */
 export interface Sockets {
-  /** Counts the sockets of this server from now on. */
+  /** Counts the sockets of this server from now on, and ends those that are too many. */
   watch(server: Server): void
   /** @returns whether there was one. */
   destroy(remote: { readonly address: string; readonly port: number }): boolean
@@ -14,8 +14,8 @@ export interface Sockets {
 /** How often it is looked at what waits. */
 const lookMs = 5
 
-/** Knows none yet. */
-export function createSockets(): Sockets {
+/** Knows none yet. @param atMost - how many there may be, of all servers together. */
+export function createSockets(atMost: number = Number.POSITIVE_INFINITY): Sockets {
   const sockets = new Map<string, Socket>()
   const observed = new WeakSet<Socket>()
   /** By port. */
@@ -24,6 +24,10 @@ export function createSockets(): Sockets {
   return {
     watch(server) {
       server.on('connection', (socket: Socket) => {
+        if (sockets.size >= atMost) {
+          socket.destroy()
+          return
+        }
         const key = keyOf(socket.remoteAddress, socket.remotePort)
         sockets.set(key, socket)
         socket.once('close', () => {

@@ -160,8 +160,8 @@ export interface Faults {
   readonly shut?: boolean
   /** How many bytes pass in a second, each way and link. */
   readonly bytesPerSecond?: number
-  /** Ends each link with its so-manieth chunk from the server. */
-  readonly cutEvery?: number
+  /** Ends each link once so many bytes have come from the server. What went over the limit still arrives. */
+  readonly cutAfterBytes?: number
 }
 
 export interface Counts {

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { connect } from '@eitherway/client'
 import { sse } from '@eitherway/sse/client'
-import { ws } from '@eitherway/ws/client'
-import { EventSource } from 'eventsource'
+import { type WebSocketLike, ws } from '@eitherway/ws/client'
+import { EventSource, type EventSourceFetchInit, type FetchLikeResponse, type ReaderLike } from 'eventsource'
 import { WebSocket as WebSocketOfPackage } from 'ws'
 
 /** What a message carries, without anything of the wire around it. */
@@ -13,6 +13,14 @@ export interface Link {
   /** Fulfils once it is closed, as far as this side can know. */
   close(): Promise<void>
   readonly isOpen: boolean
+  /** Whether it was closed from this side, because more came than {@link linkLimits} allow. */
+  readonly isFull: boolean
+}
+
+/** What one connection may bring, so that no server fills this machine's memory. */
+export const linkLimits: { readonly bytes: number; readonly messageBytes: number } = {
+  bytes: 64 * 1024 * 1024,
+  messageBytes: 4 * 1024 * 1024,
 }
 
 /**
@@ -32,6 +40,44 @@ const connectMs = 5000
 /** How long a WebSocket server may take to answer a goodbye. */
 const goodbyeMs = 1000
 
+/** What the promise holds, or `undefined` after so many milliseconds. The process stays for as long. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController()
+  const end = setTimeout(ms, undefined, { signal: over.signal }).catch(() => undefined)
+  try {
+    return await Promise.race([promise, end])
+  } finally {
+    over.abort()
+  }
+}
+
+/** How much a message counts. */
+export function sizeOf(data: Data): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
+}
+
+/** Lets data through until there was too much of it. */
+class Allowance {
+  isFull = false
+  #left = linkLimits.bytes
+  readonly #onFull: () => void
+
+  constructor(onFull: () => void) {
+    this.#onFull = onFull
+  }
+
+  /** @returns Whether so much more may come. */
+  take(bytes: number): boolean {
+    this.#left -= bytes
+    if (this.#left >= 0) return true
+    if (!this.isFull) {
+      this.isFull = true
+      this.#onFull()
+    }
+    return false
+  }
+}
+
 /** Our client over SSE: any event stream will do. */
 export function sseLink(url: URL): OpenLink {
   return (onData, signal, withinMs) => open(url, sse(), onData, signal, withinMs)
@@ -39,7 +85,8 @@ export function sseLink(url: URL): OpenLink {
 
 /** Our client over WebSocket. @param speech - `ours`: the subprotocol `eitherway.v1`; `plain`: none. */
 export function wsLink(url: URL, speech: Speech): OpenLink {
-  return (onData, signal, withinMs) => open(url, ws({ plain: speech === 'plain' }), onData, signal, withinMs)
+  return (onData, signal, withinMs) =>
+    open(url, ws({ plain: speech === 'plain', WebSocket: oursBounded }), onData, signal, withinMs)
 }
 
 async function open(
@@ -57,12 +104,16 @@ async function open(
     connectMs: withinMs,
     signal,
     maxQueuedBytes: 16 * 1024 * 1024,
+    maxMessageBytes: linkLimits.messageBytes,
     // Of a message that cannot be read the link ends, and that is seen.
     onError: () => undefined,
   })
+  const allowance = new Allowance(() => void client.close())
   // By iteration: handlers hear one event each, and which events a server has is not known here.
   void (async () => {
-    for await (const { data } of client) onData(data as Data)
+    for await (const { data } of client) {
+      if (allowance.take(sizeOf(data as Data))) onData(data as Data)
+    }
   })()
   await new Promise<void>((resolve, reject) => {
     client.onState((state, reason) => {
@@ -75,8 +126,11 @@ async function open(
     get isOpen() {
       return client.state === 'open'
     },
+    get isFull() {
+      return allowance.isFull
+    },
     async close() {
-      await client.close()
+      await within(goodbyeMs, client.close())
     },
   }
 }
@@ -84,7 +138,8 @@ async function open(
 /** `EventSource` without our client. */
 export function eventSourceLink(url: URL): OpenLink {
   return (onData, signal, withinMs) => {
-    const source = new HearsAll(url, onData)
+    const allowance = new Allowance(() => source.close())
+    const source = new HearsAll(url, onData, allowance)
     return opened(
       signal,
       withinMs,
@@ -101,6 +156,9 @@ export function eventSourceLink(url: URL): OpenLink {
         get isOpen() {
           return source.readyState === EventSource.OPEN
         },
+        get isFull() {
+          return allowance.isFull
+        },
         async close() {
           source.close()
         },
@@ -112,43 +170,109 @@ export function eventSourceLink(url: URL): OpenLink {
 /** An `EventSource` gives an event to those only who know its name, and the names of a foreign server are not known. */
 class HearsAll extends EventSource {
   readonly #onData: (data: string) => void
-  constructor(url: URL, onData: (data: string) => void) {
-    super(url)
+  readonly #allowance: Allowance
+
+  constructor(url: URL, onData: (data: string) => void, allowance: Allowance) {
+    super(url, { fetch: (from, init) => fetchBounded(from, init, allowance) })
     this.#onData = onData
+    this.#allowance = allowance
   }
+
   override dispatchEvent(event: Event): boolean {
-    if ('data' in event && typeof event.data === 'string') this.#onData(event.data)
+    // With a tilde begin the events of our protocol, which carry nothing of the server's own.
+    const isMessage = 'data' in event && typeof event.data === 'string' && !event.type.startsWith('~')
+    if (isMessage && !this.#allowance.isFull) this.#onData(event.data as string)
     return super.dispatchEvent(event)
   }
 }
 
-/** `WebSocket` without our client: the platform's, or that of the package `ws` where there is none (Node before 22). */
+/** `fetch` for an `EventSource`, which by itself would wait for the end of an event for ever. */
+async function fetchBounded(
+  url: string | URL,
+  init: EventSourceFetchInit,
+  allowance: Allowance,
+): Promise<FetchLikeResponse> {
+  const response = await fetch(url, init as RequestInit)
+  const { status, redirected, headers, body } = response
+  if (body === null) return response
+  let eventBytes = 0
+  const getReader = (): ReaderLike => {
+    const reader = body.getReader()
+    return {
+      cancel: () => reader.cancel(),
+      async read() {
+        const part = await reader.read()
+        if (part.done) return { done: true }
+        const end = endOfEvents(part.value)
+        eventBytes = end === undefined ? eventBytes + part.value.byteLength : part.value.byteLength - end
+        if (eventBytes <= linkLimits.messageBytes && allowance.take(part.value.byteLength)) return part
+        await reader.cancel()
+        throw new Error(
+          allowance.isFull
+            ? `more than ${linkLimits.bytes} bytes came`
+            : `a message is over the limit of ${linkLimits.messageBytes} bytes`,
+        )
+      },
+    }
+  }
+  return { url: response.url, status, redirected, headers, body: { getReader } }
+}
+
+/** Where the last event ends that ends in these bytes. An end that two chunks share is missed, and the next one is not. */
+function endOfEvents({ buffer, byteOffset, byteLength }: Uint8Array): number | undefined {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+  const end = Math.max(...['\n\n', '\r\n\r\n', '\r\r'].map((blank) => bytes.lastIndexOf(blank)))
+  return end === -1 ? undefined : end
+}
+
+type BoundedWebSocket = new (url: URL, protocols?: string[]) => WebSocketOfPackage
+
+/** The class of the package `ws`, as a platform's has no limits that could be set. */
+function bounded(perMessageDeflate: boolean): BoundedWebSocket {
+  const options = { maxPayload: linkLimits.messageBytes + 4096, closeTimeout: goodbyeMs, perMessageDeflate }
+  return class extends WebSocketOfPackage {
+    constructor(url: URL, protocols: string[] = []) {
+      super(url, protocols, options)
+      // Each ping is answered, and who does not read the answers would have them pile up here.
+      this.on('ping', () => {
+        if (this.bufferedAmount > linkLimits.messageBytes) this.terminate()
+      })
+    }
+  }
+}
+
+const oursBounded = bounded(false) as unknown as WebSocketLike
+const BareWebSocket = bounded(true)
+
+/** `WebSocket` without our client. */
 export function webSocketLink(url: URL): OpenLink {
-  const WebSocket = globalThis.WebSocket ?? (WebSocketOfPackage as unknown as typeof globalThis.WebSocket)
   return (onData, signal, withinMs) => {
-    const socket = new WebSocket(url)
+    const socket = new BareWebSocket(url)
     socket.binaryType = 'arraybuffer'
-    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) =>
-      onData(typeof data === 'string' ? data : new Uint8Array(data)),
-    )
+    const allowance = new Allowance(() => socket.terminate())
+    socket.addEventListener('message', ({ data }) => {
+      const heard = typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer)
+      if (allowance.take(sizeOf(heard))) onData(heard)
+    })
     const closed = new Promise<void>((resolve) => socket.addEventListener('close', () => resolve()))
     return opened(
       signal,
       withinMs,
       (resolve, reject) => {
         socket.addEventListener('open', () => resolve())
-        socket.addEventListener('error', (event) =>
-          reject(new Error((event as ErrorEvent).message || 'the upgrade failed')),
-        )
+        socket.addEventListener('error', ({ message }) => reject(new Error(message || 'the upgrade failed')))
       },
       () => socket.close(),
       {
         get isOpen() {
-          return socket.readyState === WebSocket.OPEN
+          return socket.readyState === WebSocketOfPackage.OPEN
+        },
+        get isFull() {
+          return allowance.isFull
         },
         async close() {
           socket.close()
-          await Promise.race([closed, setTimeout(goodbyeMs, undefined, { ref: false })])
+          await within(goodbyeMs, closed)
         },
       },
     )
@@ -203,24 +327,24 @@ export async function speechOf(
   opening.addEventListener('abort', onOpening)
   try {
     const request = { lastEventId: '', channels: [], signal: AbortSignal.any([signal, ended.signal]) }
-    const connection = await ws().connect(url, request)
+    const connection = await ws({ WebSocket: oursBounded }).connect(url, request)
     opening.removeEventListener('abort', onOpening)
     let isOpen = true
     const closed = connection.closed.then(() => {
       isOpen = false
     })
     const first = connection[Symbol.asyncIterator]().next()
-    const silence = setTimeout(proofMs, undefined, { ref: false })
-    const frame = await Promise.race([first, silence])
+    const frame = await within(proofMs, first)
     return {
       speech: frame?.value === undefined || frame.value.type === 'message' ? 'plain' : 'ours',
       link: {
         get isOpen() {
           return isOpen
         },
+        isFull: false,
         async close() {
           connection.close()
-          await closed
+          await within(goodbyeMs, closed)
         },
       },
     }

@@ -34,11 +34,14 @@ beforeAll(async () => {
   await Promise.all(here.map(async ([name]) => ran.set(name, await runIn(name))))
 }, 240_000)
 
+/** All but `care`, which takes half a minute of waiting in each. */
+const inBrowsers = ['direction', 'handshake', 'latency', 'tabs']
+
 async function runIn(name: BrowserName): Promise<Ran> {
   const stage = await stageWithRunner({ secure: true })
   try {
     const shares = new Map<string, number[]>()
-    const run = { scenarios: ['latency', 'tabs'], quick: true, rounds: 1 }
+    const run = { scenarios: inBrowsers, quick: true, rounds: 1 }
     const onProgress = ({ scenario, done, of }: Progress) =>
       shares.set(scenario, [...(shares.get(scenario) ?? []), done / of])
     return { results: await runInBrowser(name, stage.access, run, onProgress, never), shares }
@@ -52,7 +55,7 @@ describe.each(browsers)('in %s', (name, title) => {
     const mine = () => ran.get(name) as Ran
 
     test('each scenario has one result, and progress that ends', () => {
-      expect(mine().results.map(({ scenario }) => scenario)).toEqual(['latency', 'tabs'])
+      expect(mine().results.map(({ scenario }) => scenario)).toEqual(inBrowsers)
       for (const result of mine().results) {
         expect(result.place).toEqual({ kind: 'page', name: expect.stringMatching(title) })
         expect(result.rows.map((row) => row.name)).toEqual(rows)
@@ -60,8 +63,17 @@ describe.each(browsers)('in %s', (name, title) => {
       }
     })
 
+    test('talking back and connecting are measured for every contender', () => {
+      const [direction, handshake] = mine().results as [Result, Result, Result, Result]
+      for (const row of rows) {
+        expect(valuesOf(direction, row, 'p50'), row).toHaveLength(1)
+        expect(valuesOf(direction, row, 'serial')[0], row).toBeGreaterThan(0)
+        expect(valuesOf(handshake, row, 'open')[0], row).toBeGreaterThan(0)
+      }
+    })
+
     test('latency is measured for every contender, by a clock that agrees with the stage', () => {
-      const result = mine().results[0] as Result
+      const result = mine().results[2] as Result
       expect(result.notes).toEqual([
         {
           what: 'all latencies',
@@ -80,7 +92,7 @@ describe.each(browsers)('in %s', (name, title) => {
     })
 
     test('streams meet a wall of six over HTTP/1.1, and none over HTTP/2 or as WebSockets', () => {
-      const result = mine().results[1] as Result
+      const result = mine().results[3] as Result
       expect(result.cases).toEqual([http1, http2])
       for (const row of ['sse', 'sse-bare']) {
         expect(valuesOf(result, row, 'open', http1), row).toEqual([6])

@@ -1,5 +1,6 @@
 import type { Client } from '@eitherway/client'
 import { within } from '@eitherway/core/testing'
+import { vi } from 'vitest'
 
 /** What a client has heard. */
 export interface Heard<T = unknown> {
@@ -56,13 +57,10 @@ export async function positioned(client: Client): Promise<void> {
 
 /** Fulfils when it holds. It is looked at again and again: for what tells nobody that it has changed. */
 export async function eventually(holds: () => boolean, what: string, ms = 20_000): Promise<void> {
-  let late = false
-  const held = (async () => {
-    while (!holds() && !late) await new Promise((resolve) => setTimeout(resolve, 1))
-  })()
-  try {
-    await within(held, what, ms)
-  } finally {
-    late = true
-  }
+  await vi.waitFor(
+    () => {
+      if (!holds()) throw new Error(`${what} did not come within ${ms} ms`)
+    },
+    { timeout: ms, interval: 1 },
+  )
 }

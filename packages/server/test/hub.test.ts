@@ -709,7 +709,8 @@ test('what a peer that has gone missed is not made into chunks for nobody', asyn
     },
   })
   await closed
-  await new Promise((resolve) => setTimeout(resolve, 0))
+  // Behind every promise that the end has led to.
+  await new Promise((resolve) => setImmediate(resolve))
   expect(writes).toBeLessThan(10)
   await hub.close()
 })

@@ -10,8 +10,21 @@ export interface History {
   readonly messages: readonly Message[]
   /** What history can no longer give back. A channel of a gap is not replayed in part: its state has to be read anew. */
   readonly gap?: Gap
-  /** Where the reading ended, told by the same step: what is published later comes after it. */
+  /** Where the reading ends, told by the same step: what is published later comes after it. */
   readonly position: string
+  /** Set where there is more before `position` than was to be read at once: go on after this id, `until` that position. */
+  readonly next?: string
+}
+
+/** How much of history is read at once. */
+export interface HistoryPage {
+  /**
+   * Stop once the messages read so far hold this many bytes; at least one is read. What is not read is neither copied nor kept
+   * alive: a reader that stands still must not keep what history evicts meanwhile. @defaultValue no bound
+   */
+  readonly maxBytes?: number
+  /** The position of the first page, where a reading in several ends. @defaultValue the newest */
+  readonly until?: string
 }
 
 /**
@@ -32,5 +45,5 @@ export interface Broker {
   /** The id after which the next message will be: that of the newest, or one before the first. */
   position(): Promise<string>
   /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
-  history(channels: readonly string[], after: string): Promise<History>
+  history(channels: readonly string[], after: string, page?: HistoryPage): Promise<History>
 }

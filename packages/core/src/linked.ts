@@ -75,6 +75,7 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
     url: addressOf(url, 'http', options),
     headers: new Headers(),
     remote: undefined,
+    channels: [...new Set(options.channels)],
     lastEventId: options.lastEventId,
     get bytesWritten() {
       return bytesWritten

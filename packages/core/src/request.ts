@@ -5,17 +5,27 @@ import type { Arrival, Remote } from './transport.ts'
  * refused.
  */
 export function requestUrl(target: string | undefined, host: string | undefined): URL | undefined {
-  // Only the origin form: `http://elsewhere/live` or `*` name no path of this server.
-  if (target === undefined || !target.startsWith('/')) return undefined
-  // A name or an address and a port: anything else in a `Host` would leak into the path, the query or a password.
-  if (host !== undefined && !/^(?:[^\s:/?#@\\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?$/i.test(host))
-    return undefined
-  try {
-    return new URL(`http://${host ?? 'localhost'}${target}`)
-  } catch {
-    return undefined
-  }
+  return target !== undefined && makesUrl(target, host) ? toUrl(target, host) : undefined
 }
+
+/** Whether a request's target and its `Host` make a URL. */
+function makesUrl(target: string, host: string | undefined): boolean {
+  // Only the origin form: `http://elsewhere/live` or `*` name no path of this server.
+  if (!target.startsWith('/')) return false
+  // Nearly all requests name the same host, and to parse it costs more than all the rest of an arrival.
+  if (host === lastHost) return true
+  // A name or an address and a port: anything else in a `Host` would leak into the path, the query or a password.
+  if (host !== undefined && !/^(?:[^\s:/?#@\\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?$/i.test(host)) return false
+  // Whatever follows a host that makes a URL makes one: what cannot stand there is escaped.
+  if (!URL.canParse(`http://${host ?? 'localhost'}/`)) return false
+  lastHost = host
+  return true
+}
+
+/** The last that was found to be one. */
+let lastHost: string | undefined
+
+const toUrl = (target: string, host: string | undefined) => new URL(`http://${host ?? 'localhost'}${target}`)
 
 /** As much of Node's request as an arrival is made of. */
 export interface NodeRequest {
@@ -28,21 +38,25 @@ export interface NodeRequest {
  * A request of Node's http or http2 as an arrival, whose URL and headers are made when they are asked for: a server has
  * thousands that nobody looks at again, and each costs more than the connection.
  *
+ * @param lastEventId - the position that a header names; it wins over the one in the query.
  * @returns `undefined` when its target and `Host` make no URL: see {@link requestUrl}.
  */
 export function requestArrival(
   { url: target = '', headers, socket }: NodeRequest,
-  lastEventIdOf: (url: URL) => string,
+  lastEventId?: string,
 ): Arrival | undefined {
   const name = headers[':authority']
   const host = typeof name === 'string' ? name : (headers['host'] as string | undefined)
-  const url = requestUrl(target, host)
-  if (url === undefined) return undefined
-  return new LazyArrival(target, host, headers, remoteOf(socket), lastEventIdOf(url))
+  if (!makesUrl(target, host)) return undefined
+  return new LazyArrival(target, host, headers, remoteOf(socket), lastEventId)
 }
+
+/** Shared by all that ask for none. */
+const noChannels: readonly string[] = []
 
 class LazyArrival implements Arrival {
   readonly remote: Remote | undefined
+  readonly channels: readonly string[]
   readonly lastEventId: string
   readonly #target: string
   readonly #host: string | undefined
@@ -53,22 +67,31 @@ class LazyArrival implements Arrival {
     host: string | undefined,
     headers: NodeRequest['headers'],
     remote: Remote | undefined,
-    lastEventId: string,
+    lastEventId: string | undefined,
   ) {
     this.#target = target
     this.#host = host
     this.#headers = headers
     this.remote = remote
-    this.lastEventId = lastEventId
+    const query = queryOf(target)
+    const channels = query?.getAll('channel') ?? noChannels
+    this.channels = channels.length < 2 ? channels : [...new Set(channels)]
+    this.lastEventId = lastEventId ?? query?.get('lastEventId') ?? ''
   }
 
   get url(): URL {
-    // It was one when the request came.
-    return requestUrl(this.#target, this.#host) as URL
+    return toUrl(this.#target, this.#host)
   }
   get headers(): Headers {
     return requestHeaders(this.#headers)
   }
+}
+
+function queryOf(target: string): URLSearchParams | undefined {
+  // No client of ours sends a fragment, but a URL may have one.
+  const [asked = ''] = target.split('#', 1)
+  const start = asked.indexOf('?')
+  return start === -1 ? undefined : new URLSearchParams(asked.slice(start + 1))
 }
 
 /** A request's headers as the web has them, from what Node's http and http2 hand over. */

@@ -81,6 +81,8 @@ export interface Arrival {
   readonly headers: Headers
   /** The other end of the socket, where there is one: the client, or the proxy before it. */
   readonly remote: Remote | undefined
+  /** The channels that it asks to follow, each once. Only asked for: whether it may is the hub's to decide. */
+  readonly channels: readonly string[]
   /** The position that the client named, or `''`. Never trusted: it opens nothing. */
   readonly lastEventId: string
 }
@@ -95,8 +97,14 @@ export interface Refusal {
   readonly retryAfterMs?: number
 }
 
-/** Decides on a request before any byte of a stream. A hub's `admit` is one. */
-export type Admit = (arrival: Arrival) => Refusal | undefined
+/**
+ * Decides on a request before any byte of a stream: a refusal, or who takes the connection. A hub's `admit` is one. It never
+ * throws and never rejects.
+ */
+export type Admit = (arrival: Arrival) => Admission | Promise<Admission>
+
+/** What became of a request. */
+export type Admission = Refusal | Accept
 
 /** What every accepted connection has, whatever its direction. */
 export interface Accepted extends Arrival, Closable {
@@ -124,5 +132,5 @@ export type ServerConnection = Accepted &
       }
   )
 
-/** Takes a new connection. A hub's `accept` is one. Called synchronously, before anything else happens on the link. */
+/** Takes a new connection. Called synchronously, before anything else happens on the link. A hub's `accept` takes any. */
 export type Accept = (connection: ServerConnection) => void

@@ -26,7 +26,7 @@ describe.each(Object.entries(faults))('the simulated network %s', (_, settings) 
           random: seeded(1),
           timers: { set: setTimeout, clear: (timer) => clearTimeout(timer as NodeJS.Timeout) },
         })
-        network.listen('test', { accept: (connection) => waiting.shift()?.(connection) })
+        network.listen('test', { admit: () => (connection) => waiting.shift()?.(connection) })
         const cut = () => {
           for (const link of network.links) link.cut()
         }

@@ -1,5 +1,6 @@
 import {
   type Accept,
+  type Admission,
   type Admit,
   type Arrival,
   type Broker,
@@ -20,11 +21,13 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import type { SlowPolicy } from './backlog.ts'
+import { catchUp } from './catch-up.ts'
+import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
 import { type HistoryLimits, memoryBroker } from './memory.ts'
 import { createOutgoing } from './outgoing.ts'
+import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, type Peer } from './peer.ts'
-import { createReplays } from './replays.ts'
 import { spread } from './spread.ts'
 
 /** Settings of {@link createHub}. */
@@ -145,15 +148,17 @@ export function createHub(options: HubOptions = {}): Hub {
   let closed: Close | undefined
 
   const outgoing = createOutgoing((channel) => followers.get(channel))
-  const unsubscribe = broker.subscribe((channel, message) =>
-    outgoing.add(channel, message, policyOf(channel)),
-  )
-  const replays = createReplays()
+  const past = createPast(broker, () => performance.now())
+  const unsubscribe = broker.subscribe((channel, message) => {
+    past.changed()
+    outgoing.add(channel, message, policyOf(channel))
+  })
+  const greetings = createGreetings(retryMs, heartbeatMs)
   const heartbeats = createHeartbeats(heartbeatMs)
   const settings = { format, maxQueuedBytes, flush: outgoing.flush, tell }
 
-  function admit({ url }: Arrival): Refusal | undefined {
-    return refusalOf(channelsOf(url))
+  function admit(arrival: Arrival): Admission {
+    return refusalOf(arrival.channels) ?? take
   }
 
   function refusalOf(channels: readonly string[]): Refusal | undefined {
@@ -167,67 +172,47 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function accept(connection: ServerConnection): void {
-    const channels = channelsOf(connection.url)
-    const refusal = refusalOf(channels)
-    if (refusal !== undefined) {
-      connection.close(leaving ? { code: leaving.code, reason: leaving.reason } : closeOfRefusal(refusal))
+    const admission = leaving === undefined ? admit(connection) : take
+    if (typeof admission === 'function') admission(connection)
+    else connection.close(closeOfRefusal(admission))
+  }
+
+  /** A connection that was admitted becomes a peer. */
+  function take(connection: ServerConnection): void {
+    if (leaving !== undefined) {
+      connection.close({ code: leaving.code, reason: leaving.reason })
       return
     }
-    const peer = new HubPeer(connection, channels, settings)
+    const peer = new HubPeer(connection, settings)
     peers.add(peer)
     heartbeats.add(peer)
     void connection.closed.then(() => forget(peer))
-    welcome(peer, channels).then(() => {
-      if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
-    }, tell)
+    if (peer.names.length === 0) {
+      // A stream of its own: its ids are the application's, and the hub has no position to give.
+      for (const chunk of greetings.for(peer.encoder, '')) peer.write(chunk)
+      welcome(peer, connection)
+    } else {
+      resume(peer).then(() => welcome(peer, connection), tell)
+    }
   }
 
-  async function welcome(peer: HubPeer, channels: readonly string[]): Promise<void> {
-    peer.writeFrame({ type: 'retry', retryMs })
-    if (channels.length === 0) {
-      // A stream of its own: its ids are the application's, and the hub has no position to give.
-      peer.writeFrame({ type: 'hello', id: '', heartbeatMs })
-    } else {
-      await resume(peer, channels)
-    }
+  function welcome(peer: HubPeer, connection: ServerConnection): void {
     if (peer.hasEnded) return
     for (const handler of onConnect) void guard(peer, () => handler(peer))
+    if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
   }
 
-  /** From here on every message reaches the peer, once: those of history first, then those that came meanwhile, then live. */
-  async function resume(peer: HubPeer, channels: readonly string[]): Promise<void> {
+  async function resume(peer: HubPeer): Promise<void> {
     peer.hold()
     // What was published before is not for this one.
     outgoing.flush()
-    for (const channel of channels) follow(channel, peer)
+    for (const channel of peer.names) follow(channel, peer)
     try {
-      await catchUp(peer, channels)
+      await catchUp(peer, past, greetings)
     } catch (error) {
       peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
       throw error
     }
-  }
-
-  /** The greeting of a peer that follows channels, what it missed, and then what came meanwhile. */
-  async function catchUp(peer: HubPeer, channels: readonly string[]): Promise<void> {
-    const { lastEventId } = peer
-    if (lastEventId === '') {
-      peer.writeFrame({ type: 'hello', id: await broker.position(), heartbeatMs })
-      await peer.release(new Set())
-      return
-    }
-    const { messages, gap, position } = await broker.history(channels, lastEventId)
-    peer.writeFrame({ type: 'hello', id: gap === undefined ? lastEventId : '', heartbeatMs })
-    // Before any new id, so that no cut can part the news of the loss from the position behind it.
-    if (gap !== undefined) peer.writeFrame({ type: 'gap', id: messages.length > 0 ? '' : position, gap })
-    for (const chunk of replays.chunksOf(messages, peer.encoder)) {
-      await peer.paceChunk(chunk)
-      // To one that is gone nothing waits for room, and all of history would be made into chunks in one go.
-      if (peer.hasEnded) return
-    }
-    // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
-    if (gap !== undefined && messages.length > 0) peer.writeFrame({ type: 'position', id: position })
-    await peer.release(new Set([...messages.map(({ id }) => id), position]))
   }
 
   /** One message after the other. No `for await`, whose frame would be kept for each peer that never says a word. */
@@ -349,8 +334,6 @@ export function createHub(options: HubOptions = {}): Hub {
     },
   }
 }
-
-const channelsOf = (url: URL): readonly string[] => [...new Set(url.searchParams.getAll('channel'))]
 
 function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)

@@ -143,34 +143,78 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
     async position() {
       return idOf(seq)
     },
-    async history(channels, after) {
-      const position = idOf(seq)
+    async history(channels, after, { maxBytes = Number.POSITIVE_INFINITY, until } = {}) {
       const { epoch: theirs, number } = parseId(after)
+      const last = until === undefined ? seq : (parseId(until).number ?? seq)
+      const position = idOf(last)
       if (number === undefined || (theirs === epoch && number > seq)) {
         return { messages: [], gap: { reason: 'unknown', channels }, position }
       }
       if (theirs !== epoch) return { messages: [], gap: { reason: 'epoch', channels }, position }
       const now = Date.now()
-      const found: Entry[] = []
       const lost: string[] = []
+      const kept: Log[] = []
       for (const channel of channels) {
         const log = logs.get(channel)
         if (log !== undefined) evict(log, ({ at }) => now - at > maxAgeMs)
         if (number < (log?.evicted ?? forgotten)) lost.push(channel)
-        else if (log !== undefined) {
-          // One by one: a call takes only so many arguments.
-          for (let at = firstAfter(log, number); at < log.entries.length; at += 1) {
-            found.push(log.entries[at] as Entry)
-          }
-        }
+        else if (log !== undefined) kept.push(log)
       }
-      const messages = found.sort((a, b) => a.seq - b.seq).map(({ message }) => message)
-      return lost.length === 0
-        ? { messages, position }
-        : { messages, gap: { reason: 'evicted', channels: lost }, position }
+      const { messages, isWhole } = merge(kept, number, last, maxBytes)
+      return {
+        messages,
+        ...(lost.length === 0 ? {} : { gap: { reason: 'evicted', channels: lost } }),
+        position,
+        ...(isWhole ? {} : { next: messages.at(-1)?.id ?? position }),
+      }
     },
   }
 }
+
+/** A log that is being read, and the entry that is next. */
+interface Head {
+  readonly log: Log
+  readonly at: number
+  readonly seq: number
+}
+
+/** The messages of some logs in their common order, from after a number up to another, until they hold so many bytes. */
+function merge(
+  logs: readonly Log[],
+  after: number,
+  last: number,
+  maxBytes: number,
+): { messages: readonly Message[]; isWhole: boolean } {
+  const messages: Message[] = []
+  let bytes = 0
+  /** The one whose turn is next stands last. */
+  const heads: Head[] = []
+  function put(log: Log, at: number): void {
+    const seq = log.entries[at]?.seq
+    if (seq === undefined || seq > last) return
+    let low = 0
+    let high = heads.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((heads[middle]?.seq ?? 0) > seq) low = middle + 1
+      else high = middle
+    }
+    heads.splice(low, 0, { log, at, seq })
+  }
+  for (const log of logs) put(log, firstAfter(log, after))
+  for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+    if (bytes >= maxBytes) return { messages, isWhole: false }
+    const { log, at } = head
+    const entry = log.entries[at] as Entry
+    messages.push(entry.message)
+    bytes += entry.bytes + entryBytes
+    put(log, at + 1)
+  }
+  return { messages, isWhole: true }
+}
+
+/** What a message costs beside its data, roughly: many empty ones are a page as well. */
+const entryBytes = 64
 
 /** Takes the place of what was evicted, so that its data is let go. */
 const gone: Entry = { seq: 0, at: 0, bytes: 0, message: createMessage('gone', '', '') }

@@ -88,10 +88,10 @@ export class HubPeer implements Peer, Follower {
   #held = false
   #backlog: Backlog | undefined
 
-  constructor(connection: ServerConnection, channels: readonly string[], settings: PeerSettings) {
+  constructor(connection: ServerConnection, settings: PeerSettings) {
     this.#connection = connection
     this.#settings = settings
-    this.#channels = channels
+    this.#channels = connection.channels
   }
 
   get direction(): Direction {

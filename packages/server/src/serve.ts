@@ -29,12 +29,8 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
-  const { accept, admit } = hub
-  const onStream = createSseListener(accept, { admit })
-  const onUpgrade = createWsListener(
-    accept,
-    maxMessageBytes === undefined ? { admit } : { admit, maxMessageBytes },
-  )
+  const onStream = createSseListener(hub.admit)
+  const onUpgrade = createWsListener(hub.admit, maxMessageBytes === undefined ? {} : { maxMessageBytes })
 
   /** Sockets that carry a stream of ours, which has no end: a request behind it on the same one can have no answer. */
   const streaming = new WeakSet<object>()

@@ -694,6 +694,7 @@ test('what a peer that has gone missed is not made into chunks for nobody', asyn
     url: new URL('http://test/live?channel=a'),
     headers: new Headers(),
     remote: undefined,
+    channels: ['a'],
     lastEventId: `${epoch}-1`,
     direction: 'one-way',
     encoder: { encode: (frame) => (frame.type === 'message' ? String(frame.message.data) : frame.type) },

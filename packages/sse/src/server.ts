@@ -3,8 +3,8 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import {
-  type Accept,
   type Accepted,
+  type Admission,
   type Admit,
   type Arrival,
   byteLength,
@@ -22,8 +22,6 @@ import { codec } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions {
-  /** Decides on each request before it is answered; a refusal is its HTTP status. @defaultValue all are taken */
-  readonly admit?: Admit
   /**
    * How long a closed stream may take to carry its last bytes away, in milliseconds; then the socket is destroyed.
    *
@@ -38,34 +36,38 @@ export type Request = IncomingMessage | Http2ServerRequest
 export type Response = ServerResponse | Http2ServerResponse
 
 /**
- * The server's side of Server-Sent Events, for Node's http and http2: answers each request with a stream and hands it to
- * `accept`.
+ * The server's side of Server-Sent Events, for Node's http and http2: answers each request with a stream and hands it on.
  *
+ * @param admit - decides on each request before it is answered, and says who takes the stream; a refusal is its HTTP status.
  * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them.
  */
 export function createListener(
-  accept: Accept,
+  admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response) => void {
-  const { admit, closeTimeoutMs = 5000 } = options
+  const { closeTimeoutMs = 5000 } = options
   return (request, given) => {
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
     response.on('error', ignore)
-    const arrival = requestArrival(request, (url) => lastEventIdOf(request, url))
-    // Somebody else has answered already.
-    if (response.headersSent) return
-    const refusal =
-      arrival === undefined
-        ? invalid
-        : request.method === 'HEAD'
-          ? headless
-          : isBehind(request, response)
-            ? pipelined
-            : admit?.(arrival)
-    if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
-    else accept(new SseConnection(request, response, arrival, closeTimeoutMs))
+    const arrival = requestArrival(request, lastEventIdOf(request))
+    if (arrival === undefined) {
+      answer(invalid)
+      return
+    }
+    const arrived = arrival
+    const refusal = request.method === 'HEAD' ? headless : isBehind(request, response) ? pipelined : undefined
+    const admission = refusal ?? admit(arrived)
+    if (admission instanceof Promise) void admission.then(answer)
+    else answer(admission)
+
+    function answer(admission: Admission): void {
+      // Somebody else has answered already, or the client did not wait.
+      if (response.headersSent || response.destroyed) return
+      if (typeof admission !== 'function') refuse(response, admission)
+      else admission(new SseConnection(request, response, arrived, closeTimeoutMs))
+    }
   }
 }
 
@@ -135,10 +137,7 @@ class SseConnection implements Accepted {
     // A stream is meant to be silent at times; the hub's heartbeats find the dead.
     if (this.#stream === undefined) this.#socket.setTimeout(0)
     const isDirect = this.#stream === undefined && ownsSocket(request, response)
-    // The head and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
-    const sink = this.#stream ?? this.#socket
-    sink.cork()
-    queueMicrotask(() => process.nextTick(() => sink.uncork()))
+    corkTurn(this.#stream ?? this.#socket)
     response.removeHeader('Content-Length')
     response.writeHead(200, isDirect ? chunkedHead : head)
     response.flushHeaders()
@@ -154,6 +153,9 @@ class SseConnection implements Accepted {
   }
   get remote(): Remote | undefined {
     return this.#arrival.remote
+  }
+  get channels(): readonly string[] {
+    return this.#arrival.channels
   }
   get lastEventId(): string {
     return this.#arrival.lastEventId
@@ -266,9 +268,25 @@ const chunkedFrames: Encoder = {
 }
 
 /** The header wins over the query: an `EventSource` comes back to its first URL, with the header of today. */
-function lastEventIdOf(request: Request, url: URL): string {
-  const header = request.headers['last-event-id']
+function lastEventIdOf({ headers }: Request): string | undefined {
+  const header = headers['last-event-id']
   // [spec] the header is UTF-8; Node hands it over one character for each byte.
-  if (typeof header === 'string') return Buffer.from(header, 'latin1').toString()
-  return url.searchParams.get('lastEventId') ?? ''
+  return typeof header === 'string' ? Buffer.from(header, 'latin1').toString() : undefined
+}
+
+/** Those whose first words are gathered in this turn of the event loop. */
+let corked: Writable[] = []
+
+/** The head and the greeting leave in one write. */
+function corkTurn(sink: Writable): void {
+  sink.cork()
+  corked.push(sink)
+  // A `nextTick` from a microtask comes after all other microtasks.
+  if (corked.length === 1) queueMicrotask(() => process.nextTick(uncork))
+}
+
+function uncork(): void {
+  const sinks = corked
+  corked = []
+  for (const sink of sinks) sink.uncork()
 }

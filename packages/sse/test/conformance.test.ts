@@ -18,7 +18,7 @@ describe('Server-Sent Events over http', () => {
     async setup() {
       const waiting: ((connection: ServerConnection) => void)[] = []
       const sockets = new Set<Socket>()
-      const server = createServer(createListener((connection) => waiting.shift()?.(connection)))
+      const server = createServer(createListener(() => (connection) => waiting.shift()?.(connection)))
       server.on('connection', (socket) => sockets.add(socket))
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')

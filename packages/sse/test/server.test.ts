@@ -85,10 +85,13 @@ interface Bench {
 async function serve({ createServer }: Version, options?: ListenerOptions): Promise<Bench> {
   const connections = new EventEmitter()
   let count = 0
-  const listener = createListener((connection) => {
-    count += 1
-    connections.emit('accepted', connection)
-  }, options)
+  const listener = createListener(
+    () => (connection) => {
+      count += 1
+      connections.emit('accepted', connection)
+    },
+    options,
+  )
   const server = createServer(listener)
   server.on('request', (_, response) => response.on('close', () => connections.emit('released')))
   const url = new URL('/live', await listen(server))
@@ -487,7 +490,7 @@ describe('over HTTP/1.1, byte by byte', () => {
     async (end) => {
       let connection: ServerConnection | undefined
       const server = http.createServer((request, response) => {
-        createListener((accepted) => {
+        createListener(() => (accepted) => {
           connection = accepted
           response[end]()
           say(accepted, 'lost')
@@ -568,7 +571,7 @@ describe('frames that go past `response.write`', () => {
         seen.push(Buffer.from(chunk).toString())
         return Reflect.apply(write, response, [chunk])
       }
-      createListener((connection) => {
+      createListener(() => (connection) => {
         say(connection, 'a')
         connection.close()
       })(request, response)
@@ -591,7 +594,7 @@ describe('frames that go past `response.write`', () => {
   test('have no length that somebody has set before', async () => {
     const server = http.createServer((request, response) => {
       response.setHeader('Content-Length', 5)
-      createListener((connection) => {
+      createListener(() => (connection) => {
         say(connection, 'a')
         connection.close()
       })(request, response)
@@ -609,7 +612,7 @@ describe('frames that go past `response.write`', () => {
         response.end('next')
         return
       }
-      createListener((connection) => {
+      createListener(() => (connection) => {
         connections.push(connection)
         response.end()
         say(connection, 'lost')

@@ -1,8 +1,8 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
-  type Accept,
   type Accepted,
+  type Admission,
   type Admit,
   type Arrival,
   byteLength,
@@ -36,13 +36,6 @@ import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends Limits {
   /**
-   * Decides on each request before it is answered. A client that offered our subprotocol learns a refusal by the close code
-   * that says the same, since a browser shows no status of a refused upgrade; any other learns the HTTP status.
-   *
-   * @defaultValue all are taken
-   */
-  readonly admit?: Admit
-  /**
    * How long a closing handshake may take, in milliseconds; then the socket is destroyed.
    *
    * @defaultValue 5000
@@ -60,18 +53,21 @@ const highWaterBytes = 64 * 1024
 const headRoomBytes = 4096
 
 /**
- * The server's side of WebSocket, for the `upgrade` event of Node's http: shakes hands and hands each link to `accept`.
+ * The server's side of WebSocket, for the `upgrade` event of Node's http: shakes hands and hands each link on.
  *
  * A client that offers the subprotocol `eitherway.v1` gets it. One that offers none gets a plain link: a message is its
  * data and nothing more.
  *
+ * @param admit - decides on each request before it is answered, and says who takes the link. A client that offered our
+ * subprotocol learns a refusal by the close code that says the same, since a browser shows no status of a refused upgrade;
+ * any other learns the HTTP status.
  * @returns a listener for upgrade requests; whoever mounts it chooses them.
  */
 export function createListener(
-  accept: Accept,
+  admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { admit, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
+  const { maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
   const settings = {
     noServer: true,
     clientTracking: false,
@@ -87,25 +83,47 @@ export function createListener(
     const before = bytesWrittenOf(socket)
     // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
     socket.on('error', ignore)
-    const arrival = requestArrival(request, ({ searchParams }) => searchParams.get('lastEventId') ?? '')
+    const arrival = requestArrival(request)
     if (arrival === undefined) {
       refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
       return
     }
-    const refusal = admit?.(arrival)
-    if (refusal !== undefined && !offersOurs(request)) {
-      refuseUpgrade(socket, refusal)
-      return
+    const arrived = arrival
+    const admission = admit(arrived)
+    if (admission instanceof Promise) void admission.then(answer)
+    else answer(admission)
+
+    function answer(admission: Admission): void {
+      const isRefused = typeof admission !== 'function'
+      if (isRefused && !offersOurs(request)) {
+        refuseUpgrade(socket, admission)
+        return
+      }
+      corkTurn(socket)
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        const connection = new WsConnection(webSocket, socket, arrived, maxMessageBytes, before)
+        if (isRefused) turnAway(connection, admission)
+        else admission(connection)
+      })
     }
-    // The handshake and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
-    socket.cork()
-    queueMicrotask(() => process.nextTick(() => socket.uncork()))
-    server.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new WsConnection(webSocket, socket, arrival, maxMessageBytes, before)
-      if (refusal === undefined) accept(connection)
-      else turnAway(connection, refusal)
-    })
   }
+}
+
+/** Those whose first words are gathered in this turn of the event loop. */
+let corked: Duplex[] = []
+
+/** The handshake and the greeting leave in one write. */
+function corkTurn(socket: Duplex): void {
+  socket.cork()
+  corked.push(socket)
+  // A `nextTick` from a microtask comes after all other microtasks.
+  if (corked.length === 1) queueMicrotask(() => process.nextTick(uncork))
+}
+
+function uncork(): void {
+  const sockets = corked
+  corked = []
+  for (const socket of sockets) socket.uncork()
 }
 
 function offersOurs({ headers }: IncomingMessage): boolean {
@@ -187,6 +205,9 @@ class WsConnection implements Accepted {
   }
   get remote(): Remote | undefined {
     return this.#arrival.remote
+  }
+  get channels(): readonly string[] {
+    return this.#arrival.channels
   }
   get lastEventId(): string {
     return this.#arrival.lastEventId

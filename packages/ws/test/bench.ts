@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import type { ServerConnection } from '@eitherway/core'
+import type { Admit, ServerConnection } from '@eitherway/core'
 import { afterEach } from 'vitest'
 import { createListener, type ListenerOptions } from '../src/server.ts'
 
@@ -30,7 +30,10 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-export async function start(options?: ListenerOptions, onRequest?: RequestListener): Promise<Bench> {
+export async function start(
+  { admit, ...options }: ListenerOptions & { readonly admit?: Admit } = {},
+  onRequest?: RequestListener,
+): Promise<Bench> {
   const arrived: ServerConnection[] = []
   const waiting: ((connection: ServerConnection) => void)[] = []
   const server = createServer(onRequest)
@@ -39,7 +42,7 @@ export async function start(options?: ListenerOptions, onRequest?: RequestListen
     if (next === undefined) arrived.push(connection)
     else next(connection)
   }
-  server.on('upgrade', createListener(accept, options))
+  server.on('upgrade', createListener(admit ?? (() => accept), options))
   const port = await listen(server)
   return {
     server,

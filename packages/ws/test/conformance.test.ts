@@ -36,7 +36,7 @@ describe.each(Object.entries(clients))('WebSocket over http, by %s', (_, transpo
       server.on('connection', (socket) => sockets.add(socket))
       server.on(
         'upgrade',
-        createListener((connection) => waiting.shift()?.(connection)),
+        createListener(() => (connection) => waiting.shift()?.(connection)),
       )
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')

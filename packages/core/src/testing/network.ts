@@ -5,7 +5,6 @@ import type { Codec, Decoder, Frame } from '../frame.ts'
 import { byteLength, type Message } from '../message.ts'
 import { createQueue } from '../queue.ts'
 import type {
-  Accept,
   Admit,
   Connection,
   ConnectOptions,
@@ -75,7 +74,7 @@ export interface NetworkLink {
 /** A network within one process, whose faults a seed repeats. */
 export interface Network {
   /** Serves a host; `undefined`: nobody does any more. */
-  listen(host: string, server: { readonly accept: Accept; readonly admit?: Admit } | undefined): void
+  listen(host: string, server: { readonly admit: Admit } | undefined): void
   transport<D extends Direction>(wire: Wire<D>): Transport<D>
   /** The links of which an end still lives. */
   readonly links: ReadonlySet<NetworkLink>
@@ -100,7 +99,7 @@ const highWaterBytes = 64 * 1024
  */
 export function createNetwork(options: NetworkOptions): Network {
   const { random, timers, delayMs = 0, onTrace = () => undefined } = options
-  const servers = new Map<string, { readonly accept: Accept; readonly admit?: Admit }>()
+  const servers = new Map<string, { readonly admit: Admit }>()
   const links = new Set<NetworkLink>()
   const shortened = new Set<Link>()
   const meetings: Meeting[] = []
@@ -139,21 +138,22 @@ export function createNetwork(options: NetworkOptions): Network {
     }
     if (meeting === 'doubled') {
       const ghost = made()
-      server.accept(ghost.server)
+      const admission = await server.admit(ghost.server)
+      if (typeof admission === 'function') admission(ghost.server)
       ghost.leave()
     }
     const link = made()
-    const refused = server.admit?.(link.server)
-    if (refused !== undefined && wire.unit === 'bytes') {
-      link.leave()
-      throw refusal(address, refused.status, refused.retryAfterMs)
-    }
+    const admission = await server.admit(link.server)
     onTrace(`link ${link.number} (${wire.name}) from "${request.lastEventId}"`)
-    if (refused === undefined) server.accept(link.server)
-    else {
-      const { retryAfterMs: retryMs } = refused
+    if (typeof admission === 'function') {
+      admission(link.server)
+    } else if (wire.unit === 'bytes') {
+      link.leave()
+      throw refusal(address, admission.status, admission.retryAfterMs)
+    } else {
+      const { retryAfterMs: retryMs } = admission
       if (retryMs !== undefined) link.server.write(wire.codec.encode({ type: 'retry', retryMs }))
-      link.server.close(closeOfRefusal(refused))
+      link.server.close(closeOfRefusal(admission))
     }
     if (meeting === 'shortened') {
       shortened.add(link)
@@ -217,7 +217,7 @@ function createLink(
   number: number,
   wire: Wire,
   address: URL,
-  { signal, lastEventId, limits }: ConnectOptions,
+  { signal, channels, lastEventId, limits }: ConnectOptions,
   options: NetworkOptions,
   links: Set<NetworkLink>,
 ): Link {
@@ -382,6 +382,7 @@ function createLink(
     url: withPosition(address, wire, lastEventId),
     headers: new Headers(),
     remote: undefined,
+    channels: [...new Set(channels)],
     lastEventId,
     closed: serverClosed,
     get bytesWritten() {

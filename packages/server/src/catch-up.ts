@@ -1,0 +1,49 @@
+import type { Greetings } from './greetings.ts'
+import type { Past } from './past.ts'
+import type { HubPeer } from './peer.ts'
+
+const nothing: ReadonlySet<string> = new Set()
+
+/**
+ * The greeting of a peer that follows channels, what it missed, and then what came meanwhile: from here on every message
+ * reaches it, once. It is held, and follows its channels, already.
+ *
+ * What it missed is read a page at a time, each when there is room for it: a reader that stands still keeps one page alive.
+ */
+export async function catchUp(peer: HubPeer, past: Past, greetings: Greetings): Promise<void> {
+  const greet = (id: string) => {
+    for (const chunk of greetings.for(peer.encoder, id)) peer.write(chunk)
+  }
+  if (peer.lastEventId === '') {
+    greet(await past.position())
+    await peer.release(nothing)
+    return
+  }
+  let channels = peer.names
+  let page = await past.page(channels, peer.lastEventId)
+  const { position } = page
+  greet(page.gap === undefined ? peer.lastEventId : '')
+  const known = new Set([position])
+  let isBehind = false
+  for (;;) {
+    const { messages, gap, next } = page
+    if (gap !== undefined) {
+      // Before any new id, so that no cut can part the news of the loss from the position behind it.
+      const isAll = messages.length === 0 && !isBehind
+      peer.writeFrame({ type: 'gap', id: isAll ? position : '', gap })
+      if (!isAll) isBehind = true
+      channels = channels.filter((channel) => !gap.channels.includes(channel))
+    }
+    for (const { id } of messages) known.add(id)
+    for (const chunk of page.chunksFor(peer.encoder)) {
+      await peer.paceChunk(chunk)
+      // To one that is gone nothing waits for room, and all of history would be read in one go.
+      if (peer.hasEnded) return
+    }
+    if (next === undefined || channels.length === 0) break
+    page = await past.page(channels, next, position)
+  }
+  // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
+  if (isBehind) peer.writeFrame({ type: 'position', id: position })
+  await peer.release(known)
+}

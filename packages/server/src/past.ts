@@ -1,0 +1,128 @@
+import type { Broker, Encoder, Gap, Message } from '@eitherway/core'
+
+/** A piece of history that a peer missed: about as much as it may be given before it is asked whether it has room. */
+export interface Page {
+  readonly messages: readonly Message[]
+  readonly gap: Gap | undefined
+  /** Where the reading as a whole ends. */
+  readonly position: string
+  /** Where the next page begins, if there is one. */
+  readonly next: string | undefined
+  /** As few chunks as this wire allows, made once however many peers are given this page. */
+  chunksFor(encoder: Encoder): readonly (string | Uint8Array)[]
+}
+
+/** What lies behind, read once for all who come at one time: after a restart thousands ask for the same. */
+export interface Past {
+  /** The id after which the next message will be. */
+  position(): Promise<string>
+  /** A piece of what followed `after` in these channels, up to `until` or the newest. */
+  page(channels: readonly string[], after: string, until?: string): Promise<Page>
+  /** A message was heard: what has been read is no longer all. Whoever asks from here on is given what is read anew. */
+  changed(): void
+}
+
+/** A page is about so large. */
+const pageBytes = 64 * 1024
+
+/** What is read is kept for no longer than this, or history would seem to outlive its age. */
+const keptMs = 100
+
+/** What is encoded is kept for the next to come; beyond this it starts over. */
+const maxKeptBytes = 4 * 1024 * 1024
+
+/** As many readings as are kept at most, however little is in them. */
+const maxPages = 256
+
+/**
+ * Reads through a broker, and keeps what it read for as long as it is the whole truth.
+ *
+ * That is until the hub hears the next message: a peer follows its channels before it asks, so what is stored and not heard
+ * yet will reach it as it is heard.
+ *
+ * @param now - milliseconds, from whenever.
+ */
+export function createPast(broker: Broker, now: () => number): Past {
+  let position: Promise<string> | undefined
+  let pages = new Map<string, Promise<Page>>()
+  let readAt = 0
+  /** Each message for each kind of wire: pages that begin elsewhere overlap. */
+  let encoded = new Map<Encoder, Map<Message, string | Uint8Array>>()
+  let bytes = 0
+
+  function forget(): void {
+    position = undefined
+    if (pages.size > 0) pages = new Map()
+  }
+
+  function count(size: number): void {
+    bytes += size
+    if (bytes <= maxKeptBytes) return
+    encoded = new Map()
+    forget()
+    bytes = size
+  }
+
+  /** Nothing that failed is kept: the next to come tries anew. */
+  function kept<T>(reading: Promise<T>): Promise<T> {
+    reading.catch(forget)
+    return reading
+  }
+
+  function freshen(): void {
+    const isOld = now() - readAt > keptMs
+    if (isOld || pages.size >= maxPages) forget()
+    if (isOld) readAt = now()
+  }
+
+  function encode(message: Message, encoder: Encoder): string | Uint8Array {
+    const given = encoded.get(encoder)?.get(message)
+    if (given !== undefined) return given
+    const chunk = encoder.encode({ type: 'message', message })
+    count(chunk.length)
+    const chunks = encoded.get(encoder) ?? new Map<Message, string | Uint8Array>()
+    encoded.set(encoder, chunks.set(message, chunk))
+    return chunk
+  }
+
+  async function read(channels: readonly string[], after: string, until: string | undefined): Promise<Page> {
+    const bound = { maxBytes: pageBytes, ...(until === undefined ? {} : { until }) }
+    const { messages, gap, position: end, next } = await broker.history(channels, after, bound)
+    const known = new Map<Encoder, readonly (string | Uint8Array)[]>()
+    return {
+      messages,
+      gap,
+      position: end,
+      next,
+      chunksFor(encoder) {
+        const given = known.get(encoder)
+        if (given !== undefined) return given
+        const each = messages.map((message) => encode(message, encoder))
+        if (encoder.join === undefined || each.length < 2) return each
+        const chunk = encoder.join(each)
+        count(chunk.length)
+        known.set(encoder, [chunk])
+        return [chunk]
+      },
+    }
+  }
+
+  return {
+    position() {
+      freshen()
+      position ??= kept(broker.position())
+      return position
+    },
+    page(channels, after, until) {
+      freshen()
+      const key = JSON.stringify([after, until, ...channels])
+      let page = pages.get(key)
+      if (page === undefined) {
+        page = kept(read(channels, after, until))
+        pages.set(key, page)
+      }
+      return page
+    },
+    changed: forget,
+  }
+}

@@ -35,8 +35,8 @@ export interface NodeRequest {
 }
 
 /**
- * A request of Node's http or http2 as an arrival, whose URL and headers are made when they are asked for: a server has
- * thousands that nobody looks at again, and each costs more than the connection.
+ * A request of Node's http or http2 as an arrival. Its URL and headers are made, and the system is asked for the other end,
+ * when somebody wants to know: a server has thousands that nobody looks at again.
  *
  * @param lastEventId - the position that a header names; it wins over the one in the query.
  * @returns `undefined` when its target and `Host` make no URL: see {@link requestUrl}.
@@ -48,31 +48,31 @@ export function requestArrival(
   const name = headers[':authority']
   const host = typeof name === 'string' ? name : (headers['host'] as string | undefined)
   if (!makesUrl(target, host)) return undefined
-  return new LazyArrival(target, host, headers, remoteOf(socket), lastEventId)
+  return new LazyArrival(target, host, headers, socket, lastEventId)
 }
 
 /** Shared by all that ask for none. */
 const noChannels: readonly string[] = []
 
 class LazyArrival implements Arrival {
-  readonly remote: Remote | undefined
   readonly channels: readonly string[]
   readonly lastEventId: string
   readonly #target: string
   readonly #host: string | undefined
   readonly #headers: NodeRequest['headers']
+  readonly #socket: NodeRequest['socket']
 
   constructor(
     target: string,
     host: string | undefined,
     headers: NodeRequest['headers'],
-    remote: Remote | undefined,
+    socket: NodeRequest['socket'],
     lastEventId: string | undefined,
   ) {
     this.#target = target
     this.#host = host
     this.#headers = headers
-    this.remote = remote
+    this.#socket = socket
     const query = queryOf(target)
     const channels = query?.getAll('channel') ?? noChannels
     this.channels = channels.length < 2 ? channels : [...new Set(channels)]
@@ -84,6 +84,9 @@ class LazyArrival implements Arrival {
   }
   get headers(): Headers {
     return requestHeaders(this.#headers)
+  }
+  get remote(): Remote | undefined {
+    return remoteOf(this.#socket)
   }
 }
 
@@ -105,7 +108,7 @@ export function requestHeaders(given: Readonly<Record<string, string | string[] 
   return headers
 }
 
-/** The other end of a request's socket. `undefined` once it is gone. */
+/** The other end of a request's socket. `undefined` once it is gone, unless somebody asked before: Node keeps the answer. */
 export function remoteOf(socket: {
   remoteAddress?: string | undefined
   remotePort?: number | undefined

@@ -79,7 +79,10 @@ export interface Arrival {
   /** The request's URL as it was asked for. */
   readonly url: URL
   readonly headers: Headers
-  /** The other end of the socket, where there is one: the client, or the proxy before it. */
+  /**
+   * The other end of the socket, where there is one: the client, or the proxy before it. Ask while the link lives: what was
+   * never asked for cannot be told any more once it has ended.
+   */
   readonly remote: Remote | undefined
   /** The channels that it asks to follow, each once. Only asked for: whether it may is the hub's to decide. */
   readonly channels: readonly string[]

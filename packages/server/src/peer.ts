@@ -31,7 +31,10 @@ export interface Peer {
   /** The request's URL. */
   readonly url: URL
   readonly headers: Headers
-  /** The other end of the socket, where there is one: the client, or the proxy before it. */
+  /**
+   * The other end of the socket, where there is one: the client, or the proxy before it. Ask while it lives: what was never
+   * asked for cannot be told any more once it has ended.
+   */
   readonly remote: Remote | undefined
   /** The channels that it follows. */
   readonly channels: ReadonlySet<string>

@@ -1,9 +1,14 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { show } from '@eitherway/core'
-import { createListener as createSseListener, type Request, type Response } from '@eitherway/sse/server'
+import {
+  createListener as createSseListener,
+  isAnswering,
+  type Request,
+  type Response,
+} from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
 import type { Hub } from './hub.ts'
 
@@ -32,12 +37,6 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   const onStream = createSseListener(hub.admit)
   const onUpgrade = createWsListener(hub.admit, maxMessageBytes === undefined ? {} : { maxMessageBytes })
 
-  /** Sockets that carry a stream of ours, which has no end: a request behind it on the same one can have no answer. */
-  const streaming = new WeakSet<object>()
-  function onEnd(this: { readonly req: { readonly socket: object } }): void {
-    streaming.delete(this.req.socket)
-  }
-
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)
 
   // Every listener of an event hears it, so one that wants a request for itself has to stand before them all. On purpose
@@ -48,16 +47,12 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
       onRequest(request, response, onStream)
-      if (!('stream' in request) && !response.writableEnded && response.socket !== null) {
-        streaming.add(request.socket)
-        ;(response as ServerResponse).on('close', onEnd)
-      }
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
       const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer]
       // Even a refusal would fall into the middle of the stream.
-      if (streaming.has(socket)) socket.destroy()
+      if (isAnswering(socket)) socket.destroy()
       else onUpgrade(request, socket, head)
       return true
     }
@@ -119,7 +114,7 @@ function onRequest(
 
 /** curl and scripts say `*` or nothing. @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1 */
 function acceptsStream(accept: string | undefined): boolean {
-  if (accept === undefined) return true
+  if (accept === undefined || accept === 'text/event-stream') return true
   return accept.split(',').some((range) => {
     const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
     if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false

@@ -59,8 +59,14 @@ export function createListener(
     const arrived = arrival
     const refusal = request.method === 'HEAD' ? headless : isBehind(request, response) ? pipelined : undefined
     const admission = refusal ?? admit(arrived)
-    if (admission instanceof Promise) void admission.then(answer)
-    else answer(admission)
+    if (admission instanceof Promise) {
+      const { socket } = request
+      answering.add(socket)
+      response.once('close', () => answering.delete(socket))
+      void admission.then(answer)
+    } else {
+      answer(admission)
+    }
 
     function answer(admission: Admission): void {
       // Somebody else has answered already, or the client did not wait.
@@ -72,6 +78,18 @@ export function createListener(
 }
 
 const ignore = (): void => undefined
+
+/** Sockets of HTTP/1 on which a stream is, or may soon be. */
+const answering = new WeakSet<object>()
+
+/**
+ * Whether a stream is on this socket, or may soon be. It has no end, so whatever is asked behind it can have no answer.
+ *
+ * @internal
+ */
+export function isAnswering(socket: object): boolean {
+  return answering.has(socket)
+}
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
 /** An answer without a body, behind which the next one begins. */
@@ -130,6 +148,7 @@ class SseConnection implements Accepted {
     this.#closeTimeoutMs = closeTimeoutMs
     this.#before = this.#socket.bytesWritten
     this.#ending = createEnding(() => this.#release())
+    if (this.#stream === undefined) answering.add(this.#socket)
     response.on('close', () => this.#gone())
     // A request that is over before the answer began has closed already and will not say so again.
     if (this.#socket.destroyed) this.#gone()
@@ -213,6 +232,7 @@ class SseConnection implements Accepted {
 
   #gone(): void {
     this.#total = this.bytesWritten
+    answering.delete(this.#socket)
     // On a connection that is kept alive the socket is somebody else's from here on.
     if (this.#waiting !== undefined) this.#drains.off('drain', this.#onDrain)
     this.#ending.finish({ code: closeCode.abnormal, reason: 'the client went away' })

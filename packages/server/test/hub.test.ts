@@ -1,5 +1,5 @@
 import { createMessage } from '@eitherway/core'
-import { createHub, memoryBroker, type Peer } from '@eitherway/server'
+import { type Broker, createHub, memoryBroker, type Peer } from '@eitherway/server'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { join, link } from './bench.ts'
 
@@ -268,6 +268,113 @@ describe('resuming', () => {
     expect(await reader.message()).toMatchObject({ event: 'b' })
     const id = await hub.publish('a', 2)
     expect(await reader.message()).toMatchObject({ id })
+    await hub.close()
+  })
+
+  /** A broker that counts how often its history is asked for. */
+  function counting(inner = memoryBroker()) {
+    const asked: string[] = []
+    const broker: Broker = {
+      ...inner,
+      history(channels, after, page) {
+        asked.push(after)
+        return inner.history(channels, after, page)
+      },
+    }
+    return { broker, asked }
+  }
+
+  test('all who come back at one time share one reading, until the next message is heard', async () => {
+    const { broker, asked } = counting()
+    const hub = createHub({ broker })
+    const lastEventId = await hub.publish('a', 0)
+    await hub.publish('a', 1)
+    const back = () => join(hub, { channels: ['a'], lastEventId })
+    const readers = await Promise.all(Array.from({ length: 50 }, back))
+    expect(asked.length).toBe(1)
+    await hub.publish('a', 2)
+    readers.push(await back())
+    expect(asked.length).toBe(2)
+    for (const reader of readers) {
+      expect([(await reader.message()).data, (await reader.message()).data]).toEqual(['1', '2'])
+    }
+    await hub.close()
+  })
+
+  test('what is heard while a shared reading is under way reaches those who joined before it and after it', async () => {
+    const inner = memoryBroker()
+    let answer: () => void = () => {}
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const hub = createHub({
+      broker: {
+        ...inner,
+        async history(channels, after, page) {
+          const history = await inner.history(channels, after, page)
+          await asked
+          return history
+        },
+      },
+    })
+    const lastEventId = await hub.publish('a', 0)
+    const before = link(hub, { channels: ['a'], lastEventId })
+    await new Promise((resolve) => setImmediate(resolve))
+    await hub.publish('a', 1)
+    const after = link(hub, { channels: ['a'], lastEventId })
+    await new Promise((resolve) => setImmediate(resolve))
+    answer()
+    for (const reader of [await before, await after]) {
+      expect(await reader.message()).toMatchObject({ data: '1' })
+    }
+    await hub.publish('a', 2)
+    for (const reader of [await before, await after]) {
+      expect(await reader.message()).toMatchObject({ data: '2' })
+    }
+    await hub.close()
+  })
+
+  test('a reader that stands still in its replay has one page read for it, and not all of history', async () => {
+    const { broker, asked } = counting(memoryBroker({ bytes: 64 * 1024 * 1024 }))
+    const hub = createHub({ broker })
+    const lastEventId = await hub.publish('a', 'start')
+    for (let at = 0; at < 100; at += 1) await hub.publish('a', `${at} ${'x'.repeat(64 * 1024)}`)
+    const reader = await join(hub, { channels: ['a'], lastEventId })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(asked.length).toBeLessThan(5)
+    for (let at = 0; at < 100; at += 1) {
+      expect(Number.parseInt(JSON.parse(String((await reader.message()).data)), 10)).toBe(at)
+    }
+    await hub.close()
+  })
+
+  test('what is evicted under a slow replay is one gap before what is newer, and the other channels go on', async () => {
+    const hub = createHub({ history: { messages: 20 } })
+    const lastEventId = await hub.publish('b', 'start')
+    for (let at = 0; at < 20; at += 1) {
+      await hub.publish('a', `a${at} ${'x'.repeat(32 * 1024)}`)
+      if (at < 10) await hub.publish('b', `b${at} ${'x'.repeat(32 * 1024)}`)
+    }
+    const reader = await join(hub, { channels: ['a', 'b'], lastEventId })
+    // The reader has taken its first page only.
+    for (let at = 0; at < 25; at += 1) await hub.publish('a', `live${at}`)
+    const heard: string[] = []
+    const seen: string[] = []
+    while (heard.at(-1) !== 'live24') {
+      const frame = await reader.next()
+      if (frame.type === 'gap') seen.push(`gap of ${frame.gap.channels} at "${frame.gap.reason}${frame.id}"`)
+      if (frame.type === 'position') seen.push('position')
+      if (frame.type !== 'message') continue
+      heard.push(JSON.parse(String(frame.message.data)).split(' ')[0])
+      if (seen.length === 1 && heard.at(-1)?.startsWith('a')) seen.push('a after its gap')
+    }
+    expect(seen).toEqual(['gap of a at "evicted"', 'position'])
+    expect(heard.filter((name) => name.startsWith('b'))).toEqual(
+      Array.from({ length: 10 }, (_, at) => `b${at}`),
+    )
+    expect(heard.filter((name) => name.startsWith('live'))).toEqual(
+      Array.from({ length: 25 }, (_, at) => `live${at}`),
+    )
     await hub.close()
   })
 

@@ -139,6 +139,7 @@ class SseConnection implements Accepted {
   #written = 0
   #total: number | undefined
   #waiting: (() => void)[] | undefined
+  #onDrain: (() => void) | undefined
 
   constructor(request: Request, response: ServerResponse, arrival: Arrival, closeTimeoutMs: number) {
     this.#arrival = arrival
@@ -199,7 +200,10 @@ class SseConnection implements Accepted {
     // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
     // each, for as long as the connection lives.
     if (this.#ending.close !== undefined || !this.#sink.writableNeedDrain) return Promise.resolve()
-    if (this.#waiting === undefined) this.#drains.once('drain', this.#onDrain)
+    if (this.#waiting === undefined) {
+      this.#onDrain = () => this.#release()
+      this.#drains.once('drain', this.#onDrain)
+    }
     return new Promise((resolve) => {
       this.#waiting ??= []
       this.#waiting.push(resolve)
@@ -234,7 +238,7 @@ class SseConnection implements Accepted {
     this.#total = this.bytesWritten
     answering.delete(this.#socket)
     // On a connection that is kept alive the socket is somebody else's from here on.
-    if (this.#waiting !== undefined) this.#drains.off('drain', this.#onDrain)
+    if (this.#onDrain !== undefined) this.#drains.off('drain', this.#onDrain)
     this.#ending.finish({ code: closeCode.abnormal, reason: 'the client went away' })
     this.#release()
   }
@@ -249,7 +253,6 @@ class SseConnection implements Accepted {
     this.#waiting = undefined
     for (const resolve of released) resolve()
   }
-  readonly #onDrain = (): void => this.#release()
 }
 
 /**

@@ -168,6 +168,54 @@ export function brokerSuite({ test, setup }: BrokerSuite): void {
     }
   })
 
+  check(
+    'read in pages, history is what it is when read at once, up to where the first page said',
+    async ({ broker }) => {
+      const start = await broker.position()
+      await publish(broker, ['a', 'b', 'a', 'x', 'b', 'a'])
+      const whole = await broker.history(['a', 'b'], start)
+      const read: string[] = []
+      let page = await broker.history(['a', 'b'], start, { maxBytes: 1 })
+      const { position } = page
+      assertEqual(position, whole.position, 'where the reading ends')
+      for (;;) {
+        read.push(...idsOf(page))
+        assertEqual(page.position, position, 'where the reading ends, told again')
+        if (page.next === undefined) break
+        assertEqual(page.messages.length, 1, 'messages in a page of one byte')
+        assertEqual(page.next, page.messages[0]?.id, 'where the next page begins')
+        // What is published meanwhile is not part of it.
+        await broker.publish('b', 'e', 'later')
+        page = await broker.history(['a', 'b'], page.next, { maxBytes: 1, until: position })
+      }
+      assertEqual(read, idsOf(whole), 'all pages together')
+    },
+  )
+
+  check('a page takes as many messages as its bytes say, and no bound takes all', async ({ broker }) => {
+    const start = await broker.position()
+    for (let count = 0; count < 8; count += 1) await broker.publish('a', 'e', 'x'.repeat(1000))
+    const { messages, next } = await broker.history(['a'], start, { maxBytes: 3000 })
+    assert(messages.length > 1 && messages.length < 5, `a page of 3000 bytes, got ${messages.length} of 1000`)
+    assertEqual(next, messages.at(-1)?.id, 'where the next page begins')
+    assertEqual(
+      (await broker.history(['a'], start, { maxBytes: 100_000 })).messages.length,
+      8,
+      'with room for all',
+    )
+  })
+
+  check('what is evicted between two pages is a gap in the second', async ({ broker }) => {
+    const start = await broker.position()
+    await publish(broker, ['a', 'b', 'a', 'b'])
+    const { next = '', position } = await broker.history(['a', 'b'], start, { maxBytes: 1 })
+    const names = Array.from({ length: kept + 1 }, () => 'a')
+    await publish(broker, names)
+    const { messages, gap } = await broker.history(['a', 'b'], next, { maxBytes: 10_000, until: position })
+    assertEqual(gap, { reason: 'evicted', channels: ['a'] }, 'the gap')
+    assertEqual(messages.length, 2, 'messages of the other channel')
+  })
+
   check('every subscriber hears every message in order, until it is undone', async ({ broker }) => {
     const heard: [string, Message][][] = [[], []]
     const undo = heard.map((list) => broker.subscribe((channel, message) => list.push([channel, message])))

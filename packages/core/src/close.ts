@@ -38,6 +38,10 @@ export const closeCode = {
   connectTimeout: 4001,
   /** The peer read too slowly and was let go; it may come back and resume. */
   slowReader: 4008,
+  /** What the client showed to be let in counts no longer; it may come back and show something new. */
+  expired: 4010,
+  /** The peer sent more than it may within a time; it may come back. */
+  tooMany: 4029,
   /** The request made no sense (HTTP 400). */
   badRequest: 4500,
 } as const

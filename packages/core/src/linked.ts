@@ -80,6 +80,9 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
     get bytesWritten() {
       return bytesWritten
     },
+    get queuedBytes() {
+      return down.bytes
+    },
     write(chunk: string | Uint8Array) {
       if (ending.close !== undefined) return 0
       const size = byteLength(chunk)

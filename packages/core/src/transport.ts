@@ -115,6 +115,8 @@ export interface Accepted extends Arrival, Closable {
   readonly encoder: Encoder
   /** Bytes that left for this connection so far, headers and framing included where the platform tells. */
   readonly bytesWritten: number
+  /** Bytes that were handed over and still wait to be read. */
+  readonly queuedBytes: number
   /**
    * Hands over one encoded frame and returns the bytes still queued. Never throws, and after the end does nothing: the
    * hub owns the limit, so that one limit serves every transport.

@@ -10,7 +10,11 @@ const nothing: ReadonlySet<string> = new Set()
  *
  * What it missed is read a page at a time, each when there is room for it: a reader that stands still keeps one page alive.
  */
-export async function catchUp(peer: HubPeer, past: Past, greetings: Greetings): Promise<void> {
+export async function catchUp<Context>(
+  peer: HubPeer<Context>,
+  past: Past,
+  greetings: Greetings,
+): Promise<void> {
   const greet = (id: string) => {
     for (const chunk of greetings.for(peer.encoder, id)) peer.write(chunk)
   }
@@ -30,7 +34,7 @@ export async function catchUp(peer: HubPeer, past: Past, greetings: Greetings): 
     if (gap !== undefined) {
       // Before any new id, so that no cut can part the news of the loss from the position behind it.
       const isAll = messages.length === 0 && !isBehind
-      peer.writeFrame({ type: 'gap', id: isAll ? position : '', gap })
+      peer.tellGap(isAll ? position : '', gap)
       if (!isAll) isBehind = true
       channels = channels.filter((channel) => !gap.channels.includes(channel))
     }

@@ -3,92 +3,40 @@ import {
   type Admission,
   type Admit,
   type Arrival,
-  type Broker,
   byteLength,
   type Close,
   checkClose,
   checkName,
   closeCode,
   closeOfRefusal,
-  defaultMaxMessageBytes,
-  type FormatOption,
   fitReason,
-  formatOf,
+  isDeeper,
+  json,
   type Message,
   ProtocolError,
   type Received,
   type Refusal,
   type ServerConnection,
 } from '@eitherway/core'
-import type { SlowPolicy } from './backlog.ts'
+import { type Authorized, createJudge } from './admission.ts'
 import { catchUp } from './catch-up.ts'
+import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
-import { type HistoryLimits, memoryBroker } from './memory.ts'
+import { memoryBroker } from './memory.ts'
+import { type CloseOptions, type HubOptions, type PublishOptions, settingsOf } from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
-import { checkRetryMs, HubPeer, type Peer } from './peer.ts'
+import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
+import { createPlaces } from './places.ts'
+import { createPressure } from './pressure.ts'
+import { createRate } from './rate.ts'
+import { signal } from './signals.ts'
 import { spread } from './spread.ts'
-
-/** Settings of {@link createHub}. */
-export interface HubOptions {
-  /** How the application's values become text or bytes. The clients name the same one. @defaultValue `'json'` */
-  readonly format?: FormatOption
-  /** How much is kept for clients that come back, by the hub's own broker. */
-  readonly history?: HistoryLimits
-  /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
-  readonly broker?: Broker
-  /**
-   * How often every peer hears from the server, in milliseconds; 0 for never. Clients take the link for dead when it is
-   * silent for ten seconds longer.
-   *
-   * @defaultValue 25,000: below the 30 s after which the strictest of the usual proxies cut
-   */
-  readonly heartbeatMs?: number
-  /** How long clients wait at least before they come back, in milliseconds; 0 to 300,000. @defaultValue 500 */
-  readonly retryMs?: number
-  /**
-   * What becomes of messages for a peer that reads too slowly, for all channels or for each.
-   *
-   * @defaultValue `'disconnect'`: nothing is lost, since the peer comes back and resumes
-   */
-  readonly slow?: SlowPolicy | ((channel: string) => SlowPolicy)
-  /** What may wait to be read by one peer, in bytes; beyond it the peer is closed (4008) and may come back. @defaultValue 1 MiB */
-  readonly maxQueuedBytes?: number
-  /** Largest message that may be published, in bytes. @defaultValue 1 MiB */
-  readonly maxMessageBytes?: number
-  /**
-   * Hears what went wrong in a handler of the application. The hub and the peer go on.
-   *
-   * @defaultValue `console.error`
-   */
-  readonly onError?: (error: unknown) => void
-}
-
-/** Settings of one `publish`. */
-export interface PublishOptions {
-  /** The message's name. @defaultValue the channel's */
-  readonly event?: string
-}
-
-/** Settings of {@link Hub.close}. */
-export interface CloseOptions {
-  /** @defaultValue 1001, or 1012 with `drainMs`: the clients come back */
-  readonly code?: number
-  /** At most 123 bytes. @defaultValue `the server goes away` */
-  readonly reason?: string
-  /**
-   * Spreads the closes evenly over so many milliseconds, so that the clients do not come back all at once.
-   *
-   * @defaultValue 0: all at once
-   */
-  readonly drainMs?: number
-  /** How long each client is told to wait before it comes back; 0 to 300,000. @defaultValue the hub's `retryMs` */
-  readonly retryMs?: number
-}
+import { createCounts, type HubStats } from './stats.ts'
 
 /** The server's publish side: channels, and the peers that follow them. It knows no transport. */
-export interface Hub {
+export interface Hub<Context = undefined> {
   /**
    * Publishes to every peer that follows the channel.
    *
@@ -98,17 +46,22 @@ export interface Hub {
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<string>
   /** Runs for each new peer, after its greeting. What it returns is awaited for errors only. @returns its undo. */
-  onConnect(handler: (peer: Peer) => unknown): () => void
+  onConnect(handler: (peer: Peer<Context>) => unknown): () => void
   /**
    * Runs for each message that a peer sends, one after the other: the next of the same peer waits until the promise that
    * the handler returned has settled, and so holds a fast sender back. @returns its undo.
    */
-  onMessage(handler: (message: Received, peer: Peer) => unknown): () => void
+  onMessage(handler: (message: Received, peer: Peer<Context>) => unknown): () => void
   /** The peers that are connected now. */
-  readonly peers: ReadonlySet<Peer>
-  /** Decides on a request before it is answered, so that a refusal is an HTTP status. `serve` asks it. */
+  readonly peers: ReadonlySet<Peer<Context>>
+  /** Counts of what happened and how it stands. Cheap enough to be asked each second. */
+  stats(): HubStats
+  /**
+   * Decides on a request before it is answered, so that a refusal is an HTTP status, and says who takes the connection. `serve`
+   * asks it; so may a transport of your own.
+   */
   readonly admit: Admit
-  /** Takes a connection of any transport. `serve` calls it; so may a transport of your own. */
+  /** Takes a connection that was answered already, or closes it with the code that says what `admit` would have refused it for. */
   readonly accept: Accept
   /**
    * Closes every peer, and the hub for good. New peers are refused (503) from the first call on; publishing goes on until the
@@ -117,29 +70,24 @@ export interface Hub {
   close(options?: CloseOptions): Promise<void>
 }
 
-/** Makes a hub. */
-export function createHub(options: HubOptions = {}): Hub {
-  const {
-    heartbeatMs = 25_000,
-    retryMs = 500,
-    maxQueuedBytes = 1024 * 1024,
-    maxMessageBytes = defaultMaxMessageBytes,
-    onError = report,
-  } = options
-  checkRetryMs(retryMs)
-  checkPositive('maxQueuedBytes', maxQueuedBytes)
-  checkPositive('maxMessageBytes', maxMessageBytes)
-  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs)
-  const format = formatOf(options.format)
-  const { slow = 'disconnect' } = options
-  const policyOf = typeof slow === 'function' ? slow : () => slow
-  if (typeof slow !== 'function') checkPolicy(slow)
+/**
+ * Makes a hub.
+ *
+ * @throws TypeError for a setting that is none.
+ */
+export function createHub<Context = undefined>(options: HubOptions<Context> = {}): Hub<Context> {
+  const settings = settingsOf(options)
+  const { format, heartbeatMs, retryMs, maxMessageBytes, policyOf } = settings
+  const onError = options.onError ?? report
   const broker = options.broker ?? memoryBroker(options.history)
+  const judge = createJudge(options, tell)
+  const places = createPlaces(options)
+  const counts = createCounts()
 
-  const peers = new Set<HubPeer>()
-  const followers = new Map<string, Set<HubPeer>>()
-  const onConnect = new Set<(peer: Peer) => unknown>()
-  const onMessage = new Set<(message: Received, peer: Peer) => unknown>()
+  const peers = new Set<HubPeer<Context>>()
+  const followers = new Map<string, Set<HubPeer<Context>>>()
+  const onConnect = new Set<(peer: Peer<Context>) => unknown>()
+  const onMessage = new Set<(message: Received, peer: Peer<Context>) => unknown>()
   /** From the first call of `close` on: what new peers are told. */
   let leaving: (Close & { readonly retryMs: number }) | undefined
   let closing: Promise<void> | undefined
@@ -150,59 +98,104 @@ export function createHub(options: HubOptions = {}): Hub {
   const outgoing = createOutgoing((channel) => followers.get(channel))
   const past = createPast(broker, () => performance.now())
   const unsubscribe = broker.subscribe((channel, message) => {
+    counts.heard()
     past.changed()
     outgoing.add(channel, message, policyOf(channel))
   })
   const greetings = createGreetings(retryMs, heartbeatMs)
   const heartbeats = createHeartbeats(heartbeatMs)
-  const settings = { format, maxQueuedBytes, flush: outgoing.flush, tell }
-
-  function admit(arrival: Arrival): Admission {
-    return refusalOf(arrival.channels) ?? take
+  const expiries = createExpiries(() => Date.now())
+  const pressure = createPressure<HubPeer<Context>>(settings.maxTotalQueuedBytes, highWaterBytes, (peer) =>
+    peer.closeAsSlow('too much waits to be read by all peers together'),
+  )
+  const shared: PeerSettings<Context> = {
+    ...settings,
+    flush: outgoing.flush,
+    tell,
+    onBehind: pressure.add,
+    onSlow(peer, queuedBytes) {
+      signal('eitherway:peer:slow', () => ({ peer, queuedBytes }))
+    },
+    onGap(peer, gap) {
+      counts.gap(gap)
+      signal('eitherway:peer:gap', () => ({ peer, gap }))
+    },
   }
 
-  function refusalOf(channels: readonly string[]): Refusal | undefined {
-    if (leaving !== undefined) return { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs }
-    try {
-      for (const channel of channels) checkName('channel', channel)
-    } catch (error) {
-      return { status: 400, reason: (error as Error).message }
+  function admit(request: Arrival): Admission | Promise<Admission> {
+    if (leaving !== undefined) {
+      return refuse(request, { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs })
     }
-    return undefined
+    const place = places.take(request)
+    if (typeof place !== 'string') return refuse(request, place)
+    const verdict = judge(request)
+    return verdict instanceof Promise
+      ? verdict.then((settled) => admissionOf(request, settled, place))
+      : admissionOf(request, verdict, place)
+  }
+
+  function admissionOf(request: Arrival, verdict: Authorized<Context> | Refusal, place: string): Admission {
+    const refusal = 'status' in verdict ? verdict : expiryOf(verdict)
+    if (refusal === undefined) {
+      return (connection) => take(connection, verdict as Authorized<Context>, place)
+    }
+    places.free(place)
+    return refuse(request, refusal)
+  }
+
+  function refuse(request: Arrival, refusal: Refusal): Refusal {
+    counts.refused(refusal)
+    signal('eitherway:request:refused', () => ({ request, refusal }))
+    return refusal
   }
 
   function accept(connection: ServerConnection): void {
-    const admission = leaving === undefined ? admit(connection) : take
-    if (typeof admission === 'function') admission(connection)
-    else connection.close(closeOfRefusal(admission))
-  }
-
-  /** A connection that was admitted becomes a peer. */
-  function take(connection: ServerConnection): void {
     if (leaving !== undefined) {
       connection.close({ code: leaving.code, reason: leaving.reason })
       return
     }
-    const peer = new HubPeer(connection, settings)
+    const admission = admit(connection)
+    const settle = (settled: Admission) => {
+      if (typeof settled === 'function') settled(connection)
+      else connection.close(closeOfRefusal(settled))
+    }
+    if (admission instanceof Promise) void admission.then(settle)
+    else settle(admission)
+  }
+
+  /** A connection that was admitted becomes a peer. */
+  function take(
+    connection: ServerConnection,
+    { context, expiresAt }: Authorized<Context>,
+    place: string,
+  ): void {
+    const peer = new HubPeer(connection, context, shared)
     peers.add(peer)
     heartbeats.add(peer)
-    void connection.closed.then(() => forget(peer))
-    if (peer.names.length === 0) {
+    if (expiresAt !== undefined) expiries.add(peer, expiresAt)
+    void connection.closed.then((close) => {
+      forget(peer, close)
+      places.free(place)
+    })
+    counts.opened(connection.direction, connection.lastEventId !== '')
+    signal('eitherway:peer:open', () => ({ peer }))
+    // Between its request and now the hub may have begun to close.
+    if (leaving !== undefined) peer.close({ code: leaving.code, reason: leaving.reason })
+    else if (peer.names.length > 0) resume(peer).then(() => welcome(peer, connection), tell)
+    else {
       // A stream of its own: its ids are the application's, and the hub has no position to give.
       for (const chunk of greetings.for(peer.encoder, '')) peer.write(chunk)
       welcome(peer, connection)
-    } else {
-      resume(peer).then(() => welcome(peer, connection), tell)
     }
   }
 
-  function welcome(peer: HubPeer, connection: ServerConnection): void {
+  function welcome(peer: HubPeer<Context>, connection: ServerConnection): void {
     if (peer.hasEnded) return
     for (const handler of onConnect) void guard(peer, () => handler(peer))
     if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
   }
 
-  async function resume(peer: HubPeer): Promise<void> {
+  async function resume(peer: HubPeer<Context>): Promise<void> {
     peer.hold()
     // What was published before is not for this one.
     outgoing.flush()
@@ -216,7 +209,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   /** One message after the other. No `for await`, whose frame would be kept for each peer that never says a word. */
-  function listen(peer: HubPeer, messages: AsyncIterator<Message>): void {
+  function listen(peer: HubPeer<Context>, messages: AsyncIterator<Message>): void {
     messages
       .next()
       .then(async ({ done, value }) => {
@@ -227,7 +220,18 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   /** @returns whether the peer may go on. */
-  async function receive(peer: HubPeer, { id, event, data }: Message): Promise<boolean> {
+  async function receive(peer: HubPeer<Context>, { id, event, data }: Message): Promise<boolean> {
+    counts.received()
+    peer.rate ??= createRate(settings.maxMessagesPerSecond, () => performance.now())
+    if (!peer.rate.count()) {
+      const reason = `more than ${settings.maxMessagesPerSecond} messages within a second`
+      peer.close({ code: closeCode.tooMany, reason })
+      return false
+    }
+    if (format === json && typeof data === 'string' && isDeeper(data, settings.maxDepth)) {
+      peer.close({ code: 1007, reason: `JSON may nest ${settings.maxDepth} levels deep here` })
+      return false
+    }
     let received: Received
     try {
       received = { id, event, data: format.decode(data) }
@@ -241,7 +245,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   /** Runs a handler of the application: its failure is told and ends nothing. */
-  async function guard(peer: HubPeer, run: () => unknown): Promise<void> {
+  async function guard(peer: HubPeer<Context>, run: () => unknown): Promise<void> {
     try {
       await run()
     } catch (error) {
@@ -252,6 +256,8 @@ export function createHub(options: HubOptions = {}): Hub {
 
   /** An `onError` that fails itself must not end a peer. */
   function tell(error: unknown): void {
+    counts.failed()
+    signal('eitherway:error', () => ({ error }))
     try {
       onError(error)
     } catch (failure) {
@@ -259,16 +265,20 @@ export function createHub(options: HubOptions = {}): Hub {
     }
   }
 
-  function follow(channel: string, peer: HubPeer): void {
+  function follow(channel: string, peer: HubPeer<Context>): void {
     const readers = followers.get(channel)
     if (readers === undefined) followers.set(channel, new Set([peer]))
     else readers.add(peer)
   }
 
-  function forget(peer: HubPeer): void {
+  function forget(peer: HubPeer<Context>, close: Close): void {
     peer.end()
     peers.delete(peer)
     heartbeats.delete(peer)
+    expiries.delete(peer)
+    pressure.delete(peer)
+    counts.closed(close, peer.bytesWritten)
+    signal('eitherway:peer:close', () => ({ peer, close }))
     for (const channel of peer.names) {
       const readers = followers.get(channel)
       readers?.delete(peer)
@@ -277,7 +287,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   async function leave(
-    all: readonly HubPeer[],
+    all: readonly HubPeer<Context>[],
     end: Close,
     drainMs: number,
     waitMs: number | undefined,
@@ -289,12 +299,22 @@ export function createHub(options: HubOptions = {}): Hub {
     })
     closed = end
     heartbeats.stop()
+    expiries.stop()
     unsubscribe()
     await Promise.all(all.map((peer) => peer.closed))
   }
 
   return {
     peers,
+    stats() {
+      const { readers, bytes } = pressure.now
+      return counts.with({
+        peers: peers.size,
+        channels: followers.size,
+        queuedBytes: bytes,
+        slowPeers: readers,
+      })
+    },
     admit,
     accept,
     async publish(channel, data, { event = channel } = {}) {
@@ -309,6 +329,7 @@ export function createHub(options: HubOptions = {}): Hub {
           `a message of ${size} bytes is over the hub's \`maxMessageBytes\` of ${maxMessageBytes}`,
         )
       }
+      counts.published()
       return broker.publish(channel, event, encoded)
     },
     onConnect: (handler) => add(onConnect, handler),
@@ -335,16 +356,14 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 }
 
+function expiryOf({ expiresAt }: Authorized<unknown>): Refusal | undefined {
+  if (expiresAt === undefined || expiresAt > Date.now()) return undefined
+  return { status: 401, reason: 'what was shown has expired' }
+}
+
 function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
-}
-
-function checkPolicy(policy: SlowPolicy): void {
-  if (policy === 'disconnect' || policy === 'conflate' || policy === 'drop-oldest') return
-  throw new TypeError(
-    `\`slow\` must be 'disconnect', 'conflate', 'drop-oldest' or a function, got ${String(policy)}`,
-  )
 }
 
 function checkMs(name: string, value: number): void {
@@ -356,12 +375,6 @@ function checkMs(name: string, value: number): void {
 
 /** An hour: longer than any orchestrator waits. */
 const maxDrainMs = 3_600_000
-
-function checkPositive(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new TypeError(`\`${name}\` must be a whole number over 0, got ${String(value)}`)
-  }
-}
 
 function report(error: unknown): void {
   // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them

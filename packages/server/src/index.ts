@@ -5,14 +5,13 @@
  * @packageDocumentation
  */
 export type { Broker, Close, Format, FormatOption, Received } from '@eitherway/core'
+export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
-export {
-  type CloseOptions,
-  createHub,
-  type Hub,
-  type HubOptions,
-  type PublishOptions,
-} from './hub.ts'
+export { createHub, type Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
+export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'
 export type { Peer, SendOptions } from './peer.ts'
+export type { PlaceLimits } from './places.ts'
 export { type NodeServer, type ServeOptions, serve } from './serve.ts'
+export type { Signals } from './signals.ts'
+export type { HubStats } from './stats.ts'

@@ -7,12 +7,14 @@ import {
   type Encoder,
   type Format,
   type Frame,
+  type Gap,
   maxRetryMs,
   type Remote,
   type ServerConnection,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
 import type { Batch, Follower, Parcel } from './outgoing.ts'
+import type { Rate } from './rate.ts'
 
 /** Settings of one `peer.send`. */
 export interface SendOptions {
@@ -26,7 +28,9 @@ export interface SendOptions {
 }
 
 /** The hub's view of one connection. */
-export interface Peer {
+export interface Peer<Context = undefined> {
+  /** What `authorize` said of it. */
+  readonly context: Context
   readonly direction: Direction
   /** The request's URL. */
   readonly url: URL
@@ -60,17 +64,22 @@ export interface Peer {
 }
 
 /** What a hub's peers have in common. */
-export interface PeerSettings {
+export interface PeerSettings<Context> {
   readonly format: Format
   readonly maxQueuedBytes: number
   /** Gives out what this turn has published so far: it comes before what is written next. */
   readonly flush: () => void
   /** Hears of a transport that broke its contract. */
   readonly tell: (error: unknown) => void
+  /** More waits for this peer than it takes at once. */
+  readonly onBehind: (peer: HubPeer<Context>) => void
+  /** It is closed for that. */
+  readonly onSlow: (peer: HubPeer<Context>, queuedBytes: number) => void
+  readonly onGap: (peer: HubPeer<Context>, gap: Gap) => void
 }
 
 /** What may be queued before a `send` waits, or a message of a channel whose policy lets it. */
-const highWaterBytes = 64 * 1024
+export const highWaterBytes: number = 64 * 1024
 
 const nothing: ReadonlySet<string> = new Set()
 
@@ -78,21 +87,26 @@ const nothing: ReadonlySet<string> = new Set()
  * The peer of a connection, and what the hub can do with it beyond what the application can. A class, and what is seldom
  * needed made when it is: a hub has thousands that are silent. @internal
  */
-export class HubPeer implements Peer, Follower {
+export class HubPeer<Context> implements Peer<Context>, Follower {
   marks = 0
   /** The group in which it hears heartbeats. */
   slot = 0
+  /** Made with its first message. */
+  rate: Rate | undefined
+  readonly context: Context
   readonly #connection: ServerConnection
   readonly #channels: readonly string[]
-  readonly #settings: PeerSettings
+  readonly #settings: PeerSettings<Context>
   #ended: AbortController | undefined
   #hasEnded = false
   /** While it is, every message waits its turn, of whatever channel: ids must not go out of order. */
   #held = false
+  #isLetGo = false
   #backlog: Backlog | undefined
 
-  constructor(connection: ServerConnection, settings: PeerSettings) {
+  constructor(connection: ServerConnection, context: Context, settings: PeerSettings<Context>) {
     this.#connection = connection
+    this.context = context
     this.#settings = settings
     this.#channels = connection.channels
   }
@@ -120,6 +134,9 @@ export class HubPeer implements Peer, Follower {
   }
   get bytesWritten(): number {
     return this.#connection.bytesWritten
+  }
+  get queuedBytes(): number {
+    return this.#connection.queuedBytes
   }
   get encoder(): Encoder {
     return this.#connection.encoder
@@ -180,7 +197,8 @@ export class HubPeer implements Peer, Follower {
       return 0
     }
     // What waited before: a large message is no sign of a slow reader.
-    if (queued - chunk.length > this.#settings.maxQueuedBytes) this.#closeAsSlow()
+    if (queued - chunk.length > this.#settings.maxQueuedBytes) this.#closeAsTooSlow()
+    else if (queued > highWaterBytes) this.#settings.onBehind(this)
     return queued
   }
 
@@ -204,7 +222,7 @@ export class HubPeer implements Peer, Follower {
     for (const { channel, policy, message, encodings } of left) {
       this.#backlog ??= createBacklog(this.#settings.maxQueuedBytes)
       const chunk = encodings.for(this.encoder)
-      if (!this.#backlog.add({ channel, policy, message, chunk })) this.#closeAsSlow()
+      if (!this.#backlog.add({ channel, policy, message, chunk })) this.#closeAsTooSlow()
     }
   }
 
@@ -247,12 +265,30 @@ export class HubPeer implements Peer, Follower {
   #tellLost(): void {
     const channels = this.#backlog?.takeLost() ?? []
     if (channels.length === 0) return
-    this.writeFrame({ type: 'gap', id: '', gap: { reason: 'slow', channels } })
+    this.tellGap('', { reason: 'slow', channels })
   }
 
-  #closeAsSlow(): void {
-    const reason = `more than ${this.#settings.maxQueuedBytes} bytes wait to be read`
+  /** @param id - the position behind it, or `''`. */
+  tellGap(id: string, gap: Gap): void {
+    this.#settings.onGap(this, gap)
+    this.writeFrame({ type: 'gap', id, gap })
+  }
+
+  #closeAsTooSlow(): void {
+    this.closeAsSlow(`more than ${this.#settings.maxQueuedBytes} bytes wait to be read`)
+  }
+
+  /** It reads too slowly; it may come back and resume. */
+  closeAsSlow(reason: string): void {
+    if (this.#hasEnded || this.#isLetGo) return
+    this.#isLetGo = true
+    this.#settings.onSlow(this, this.queuedBytes)
     this.#connection.close({ code: closeCode.slowReader, reason })
+  }
+
+  /** What it showed to be let in counts no longer; it may come back and show something new. */
+  expire(): void {
+    this.close({ code: closeCode.expired, reason: 'what was shown has expired' })
   }
 }
 

@@ -30,7 +30,11 @@ export interface ServeOptions {
  * @returns its undo: peers stay, new ones are left to the application.
  * @throws TypeError when the path does not start with `/` or holds a query.
  */
-export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: ServeOptions): () => void {
+export function serve(
+  hub: Pick<Hub, 'admit'>,
+  server: NodeServer,
+  { path, maxMessageBytes }: ServeOptions,
+): () => void {
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }

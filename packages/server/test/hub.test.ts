@@ -1,9 +1,9 @@
 import { createMessage } from '@eitherway/core'
-import { type Broker, createHub, memoryBroker, type Peer } from '@eitherway/server'
+import { type Broker, createHub, type Hub, memoryBroker, type Peer } from '@eitherway/server'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { join, link } from './bench.ts'
 
-const onePeer = (hub: ReturnType<typeof createHub>): Peer => {
+const onePeer = (hub: Hub): Peer => {
   const [peer] = hub.peers
   if (peer === undefined) throw new Error('no peer')
   return peer
@@ -806,6 +806,7 @@ test('what a peer that has gone missed is not made into chunks for nobody', asyn
     direction: 'one-way',
     encoder: { encode: (frame) => (frame.type === 'message' ? String(frame.message.data) : frame.type) },
     bytesWritten: 0,
+    queuedBytes: 0,
     closed,
     close: (close = { code: 1000, reason: '' }) => end(close),
     drained: () => Promise.resolve(),

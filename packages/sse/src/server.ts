@@ -189,6 +189,10 @@ class SseConnection implements Accepted {
     )
   }
 
+  get queuedBytes(): number {
+    return this.#sink.writableLength
+  }
+
   write(chunk: string | Uint8Array): number {
     // Nor behind an end that somebody else has called: there the next answer of this connection begins.
     if (this.#ending.close !== undefined || this.#response.writableEnded) return 0

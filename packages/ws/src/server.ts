@@ -222,6 +222,10 @@ class WsConnection implements Accepted {
     return bytesWrittenOf(this.#socket) - this.#before
   }
 
+  get queuedBytes(): number {
+    return this.#socket.writableLength
+  }
+
   write(chunk: string | Uint8Array): number {
     // Nothing may follow the close frame that `ws` has sent.
     if (this.#ending.close !== undefined || this.#webSocket.readyState !== WebSocket.OPEN) return 0

@@ -388,6 +388,9 @@ function createLink(
     get bytesWritten() {
       return down.sent
     },
+    get queuedBytes() {
+      return down.queued
+    },
     write(chunk: string | Uint8Array) {
       if (serverEnd !== undefined) return 0
       if (chunk.length > 0) down.push(contentOf(wire, chunk))

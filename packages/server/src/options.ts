@@ -1,0 +1,146 @@
+import {
+  type Broker,
+  defaultMaxMessageBytes,
+  type Format,
+  type FormatOption,
+  formatOf,
+} from '@eitherway/core'
+import type { AdmissionOptions } from './admission.ts'
+import type { SlowPolicy } from './backlog.ts'
+import type { HistoryLimits } from './memory.ts'
+import { checkRetryMs } from './peer.ts'
+import type { PlaceLimits } from './places.ts'
+
+/** Settings of {@link createHub}. */
+export interface HubOptions<Context = undefined> extends AdmissionOptions<Context>, PlaceLimits {
+  /** How the application's values become text or bytes. The clients name the same one. @defaultValue `'json'` */
+  readonly format?: FormatOption
+  /** How much is kept for clients that come back, by the hub's own broker. */
+  readonly history?: HistoryLimits
+  /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
+  readonly broker?: Broker
+  /**
+   * How often every peer hears from the server, in milliseconds; 0 for never. Clients take the link for dead when it is
+   * silent for ten seconds longer.
+   *
+   * @defaultValue 25,000: below the 30 s after which the strictest of the usual proxies cut
+   */
+  readonly heartbeatMs?: number
+  /** How long clients wait at least before they come back, in milliseconds; 0 to 300,000. @defaultValue 500 */
+  readonly retryMs?: number
+  /**
+   * What becomes of messages for a peer that reads too slowly, for all channels or for each.
+   *
+   * @defaultValue `'disconnect'`: nothing is lost, since the peer comes back and resumes
+   */
+  readonly slow?: SlowPolicy | ((channel: string) => SlowPolicy)
+  /** What may wait to be read by one peer, in bytes; beyond it the peer is closed (4008) and may come back. @defaultValue 1 MiB */
+  readonly maxQueuedBytes?: number
+  /**
+   * What may wait to be read by all peers together, in bytes; beyond it those who keep most waiting are closed (4008) and may
+   * come back. @defaultValue 256 MiB (268,435,456)
+   */
+  readonly maxTotalQueuedBytes?: number
+  /** Largest message that may be published, in bytes. @defaultValue 1 MiB */
+  readonly maxMessageBytes?: number
+  /**
+   * How many messages a peer may send within a second, on average and at once; beyond it the peer is closed (4029) and may come
+   * back. Infinity for no limit: a handler that returns a promise holds a fast sender back as well.
+   *
+   * @defaultValue 1000: more than people and pages send, less than keeps a core busy
+   */
+  readonly maxMessagesPerSecond?: number
+  /**
+   * How deep the JSON of a peer may nest; beyond it the peer is closed (1007). Reading is safe at any depth; what an application
+   * does with it, recursively, is not. @defaultValue 64
+   */
+  readonly maxDepth?: number
+  /**
+   * Hears what went wrong in a handler of the application. The hub and the peer go on.
+   *
+   * @defaultValue `console.error`
+   */
+  readonly onError?: (error: unknown) => void
+}
+
+/** Settings of one `publish`. */
+export interface PublishOptions {
+  /** The message's name. @defaultValue the channel's */
+  readonly event?: string
+}
+
+/** Settings of {@link Hub.close}. */
+export interface CloseOptions {
+  /** @defaultValue 1001, or 1012 with `drainMs`: the clients come back */
+  readonly code?: number
+  /** At most 123 bytes. @defaultValue `the server goes away` */
+  readonly reason?: string
+  /**
+   * Spreads the closes evenly over so many milliseconds, so that the clients do not come back all at once.
+   *
+   * @defaultValue 0: all at once
+   */
+  readonly drainMs?: number
+  /** How long each client is told to wait before it comes back; 0 to 300,000. @defaultValue the hub's `retryMs` */
+  readonly retryMs?: number
+}
+
+/** What was set, checked and completed. */
+export interface HubSettings {
+  readonly format: Format
+  readonly heartbeatMs: number
+  readonly retryMs: number
+  readonly maxQueuedBytes: number
+  readonly maxTotalQueuedBytes: number
+  readonly maxMessageBytes: number
+  readonly maxMessagesPerSecond: number
+  readonly maxDepth: number
+  readonly policyOf: (channel: string) => SlowPolicy
+}
+
+/** @throws TypeError for a setting that is none. @internal */
+export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
+  const {
+    heartbeatMs = 25_000,
+    retryMs = 500,
+    maxQueuedBytes = 1024 * 1024,
+    maxTotalQueuedBytes = 256 * 1024 * 1024,
+    maxMessageBytes = defaultMaxMessageBytes,
+    maxMessagesPerSecond = 1000,
+    maxDepth = 64,
+    slow = 'disconnect',
+  } = options
+  checkRetryMs(retryMs)
+  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs)
+  checkPositive('maxQueuedBytes', maxQueuedBytes)
+  checkPositive('maxTotalQueuedBytes', maxTotalQueuedBytes)
+  checkPositive('maxMessageBytes', maxMessageBytes)
+  if (maxMessagesPerSecond !== Number.POSITIVE_INFINITY) {
+    checkPositive('maxMessagesPerSecond', maxMessagesPerSecond)
+  }
+  checkPositive('maxDepth', maxDepth)
+  if (typeof slow !== 'function') checkPolicy(slow)
+  return {
+    format: formatOf(options.format),
+    heartbeatMs,
+    retryMs,
+    maxQueuedBytes,
+    maxTotalQueuedBytes,
+    maxMessageBytes,
+    maxMessagesPerSecond,
+    maxDepth,
+    policyOf: typeof slow === 'function' ? slow : () => slow,
+  }
+}
+
+function checkPolicy(policy: SlowPolicy): void {
+  if (policy === 'disconnect' || policy === 'conflate' || policy === 'drop-oldest') return
+  throw new TypeError(
+    `\`slow\` must be 'disconnect', 'conflate', 'drop-oldest' or a function, got ${String(policy)}`,
+  )
+}
+
+function checkPositive(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value > 0) return
+  throw new TypeError(`\`${name}\` must be a whole number over 0, got ${String(value)}`)
+}

@@ -1,0 +1,106 @@
+import type { Arrival, Refusal } from '@eitherway/core'
+
+/** How many may be connected at once. */
+export interface PlaceLimits {
+  /**
+   * Connections of this hub at once, those included about which `authorize` has not decided yet; beyond it a request is refused
+   * (503). @defaultValue 100,000: about a gigabyte when all are silent
+   */
+  readonly maxConnections?: number
+  /**
+   * Connections from one client address at once; beyond it a request is refused (429). An IPv6 address counts by its first 64
+   * bits, which is what one customer is given.
+   *
+   * @defaultValue no limit: many clients share an address behind a company's gateway, and all do behind a proxy of yours
+   */
+  readonly maxConnectionsPerAddress?: number
+  /**
+   * How many proxies of yours stand before this server, each of which adds to `X-Forwarded-For`: so many entries from its end
+   * are believed. With 0 the socket's own address counts, and the header, which anybody can write, does not. @defaultValue 0
+   */
+  readonly trustedProxies?: number
+}
+
+/** Who is connected, counted. */
+export interface Places {
+  /** Takes a place. @returns what to free it by, or the refusal when there is none. */
+  take(request: Arrival): string | Refusal
+  free(place: string): void
+}
+
+/** How long whoever finds no place is told to stay away, at least. */
+const retryAfterMs = 5000
+
+/** Starts with none taken. @throws TypeError when a limit is none. */
+export function createPlaces({
+  maxConnections = 100_000,
+  maxConnectionsPerAddress = Number.POSITIVE_INFINITY,
+  trustedProxies = 0,
+}: PlaceLimits): Places {
+  check('maxConnections', maxConnections, 1)
+  check('maxConnectionsPerAddress', maxConnectionsPerAddress, 1)
+  check('trustedProxies', trustedProxies, 0)
+  const byAddress = new Map<string, number>()
+  let taken = 0
+
+  return {
+    take(request) {
+      if (taken >= maxConnections) {
+        return { status: 503, reason: 'the server has no room for another connection', retryAfterMs }
+      }
+      // To look an address up costs a call to the system, so not where nobody wants to know.
+      const address =
+        maxConnectionsPerAddress === Number.POSITIVE_INFINITY ? '' : clientAddress(request, trustedProxies)
+      if (address !== '') {
+        const count = byAddress.get(address) ?? 0
+        if (count >= maxConnectionsPerAddress) {
+          return { status: 429, reason: 'too many connections from one address', retryAfterMs }
+        }
+        byAddress.set(address, count + 1)
+      }
+      taken += 1
+      return address
+    },
+    free(place) {
+      taken -= 1
+      if (place === '') return
+      const count = byAddress.get(place) ?? 0
+      if (count > 1) byAddress.set(place, count - 1)
+      else byAddress.delete(place)
+    },
+  }
+}
+
+/**
+ * The client's address, as far as it can be believed; `''` where there is none, in memory for instance.
+ *
+ * @param trustedProxies - how many of the entries of `X-Forwarded-For` and the socket were added by proxies of one's own.
+ */
+export function clientAddress({ remote, headers }: Arrival, trustedProxies: number): string {
+  const own = remote?.address ?? ''
+  if (trustedProxies === 0) return networkOf(own)
+  const given = headers.get('x-forwarded-for')?.split(',') ?? []
+  // One that came past the proxies has too few, and says of itself what it likes.
+  return networkOf(given.at(-trustedProxies)?.trim() || own)
+}
+
+/** What counts as one client. */
+function networkOf(given: string): string {
+  const bare = given.replace(/^\[(.*)\](?::\d+)?$/, '$1').replace(/^::ffff:(?=\d+\.)/i, '')
+  if (!bare.includes(':')) return bare
+  // Port behind an IPv4 address, as some proxies write it.
+  if (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(bare)) return bare.slice(0, bare.indexOf(':'))
+  const [head = '', tail] = bare.toLowerCase().split('%', 1)[0]?.split('::') ?? []
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros =
+    tail === undefined ? [] : Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
+  const groups = [...before, ...zeros, ...after].slice(0, 4)
+  return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
+}
+
+function check(name: string, value: number, least: number): void {
+  if (value === Number.POSITIVE_INFINITY && least > 0) return
+  if (Number.isSafeInteger(value) && value >= least) return
+  throw new TypeError(`\`${name}\` must be a whole number of ${least} or more, got ${String(value)}`)
+}

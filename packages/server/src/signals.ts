@@ -1,0 +1,32 @@
+import { channel } from 'node:diagnostics_channel'
+import type { Arrival, Close, Gap, Refusal } from '@eitherway/core'
+import type { Peer } from './peer.ts'
+
+/**
+ * What a hub says as it happens, by the names of its channels in `node:diagnostics_channel`. Whoever subscribes is called
+ * within the hub's own work: it should be quick. No payload, token or cookie is in any of them, but a peer's or a request's
+ * `headers` are there to be asked: log them with care.
+ */
+export interface Signals {
+  'eitherway:peer:open': { readonly peer: Peer<unknown> }
+  'eitherway:peer:close': { readonly peer: Peer<unknown>; readonly close: Close }
+  'eitherway:request:refused': { readonly request: Arrival; readonly refusal: Refusal }
+  'eitherway:peer:gap': { readonly peer: Peer<unknown>; readonly gap: Gap }
+  'eitherway:peer:slow': { readonly peer: Peer<unknown>; readonly queuedBytes: number }
+  'eitherway:error': { readonly error: unknown }
+}
+
+/** Says it to whoever listens. Where nobody does, nothing is made. @internal */
+export function signal<N extends keyof Signals>(name: N, told: () => Signals[N]): void {
+  const { [name]: named } = channels
+  if (named.hasSubscribers) named.publish(told())
+}
+
+const channels = {
+  'eitherway:peer:open': channel('eitherway:peer:open'),
+  'eitherway:peer:close': channel('eitherway:peer:close'),
+  'eitherway:request:refused': channel('eitherway:request:refused'),
+  'eitherway:peer:gap': channel('eitherway:peer:gap'),
+  'eitherway:peer:slow': channel('eitherway:peer:slow'),
+  'eitherway:error': channel('eitherway:error'),
+} as const satisfies Record<keyof Signals, unknown>

@@ -58,15 +58,17 @@ async function run({ settings, scenarios, contenders, against, markdown, json })
     const [before, behind] = splitAtMarkers(markdown)
     writeFileSync(markdown, `${before}\n\n${text}\n\n${behind}`)
   }
+  const all = (await Promise.all(scenarios.map((name) => scenarioOf(name, rows)))).filter(
+    ({ rows: own }) => own.length > 0,
+  )
   let current = 0
   interrupted = (signal) => {
-    missing.push(`\`${scenarios[current]}\` is not whole, ${signal} ended the run`)
-    const rest = scenarios.slice(current + 1)
-    if (rest.length > 0) missing.push(`\`${rest.join('`, `')}\` had not begun`)
+    const [stopped, ...rest] = all.slice(current).map(({ scenario }) => `\`${scenario.name}\``)
+    missing.push(`${stopped} is not whole, ${signal} ended the run`)
+    if (rest.length > 0) missing.push(`${rest.join(', ')} had not begun`)
     write()
   }
 
-  const all = await Promise.all(scenarios.map((name) => scenarioOf(name, rows)))
   const progress = createProgress(
     all.map(({ scenario, rows: own }) => scenario.estimateMs?.(settings, own.length) ?? 60_000),
   )

@@ -17,6 +17,7 @@ import { openPair } from './pair.mjs'
  * @property {ReturnType<typeof import('./chance.mjs').createChance>} chance
  * @property {(sample: { figure: string, case: string, row: string, round: number, value: number }) => void} add
  * @property {(what: string) => void} miss - what was measured and does not count, with the reason
+ * @property {(what: string) => void} note - what must be known beside the tables
  * @property {(what: string) => void} say - how far it is
  *
  * A file in scenarios/.
@@ -25,7 +26,9 @@ import { openPair } from './pair.mjs'
  * @property {string} title
  * @property {string} about - Markdown, below the title: what is done and counted
  * @property {readonly Figure[]} figures
- * @property {readonly string[]} [contenders] - where not all of them can do it
+ * @property {readonly string[]} [contenders] - where not all of them can do it; those that speak two wires only take part
+ * where they are named
+ * @property {(settings: import('./options.mjs').Settings, rows: number) => number} [estimateMs] - how long it takes, about
  * @property {(bench: Bench) => Promise<void>} run
  *
  * A table.
@@ -54,16 +57,25 @@ export async function withPairs(rows, run, options) {
   }
 }
 
+/** So many rounds are taken however long they last: fewer say nothing of a difference. @see verdictOf */
+export const enough = 7
+
 /**
- * Takes a turn with each, in another order each round. A failure of one does not count and does not end the others.
+ * Takes a turn with each, in another order each round. A failure of one does not count and does not end the others. When
+ * it takes longer than a case may, there are fewer rounds.
  * @template T
  * @param {Bench} bench
  * @param {readonly T[]} all
  * @param {number} rounds
  * @param {(one: T, round: number) => Promise<void>} turn - round -1 is for warming up
  */
-export async function interleaved({ chance, miss }, all, rounds, turn) {
+export async function interleaved({ settings, chance, miss, note }, all, rounds, turn) {
+  const end = performance.now() + settings.caseMs
   for (let round = -1; round < rounds; round++) {
+    if (round >= enough && performance.now() > end) {
+      note(`fewer rounds than ${rounds} where they took longer than ${settings.caseMs / 1000} s`)
+      return
+    }
     for (const one of chance.shuffled(all)) {
       try {
         await turn(one, round)

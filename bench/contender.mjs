@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto'
  * @property {string} title
  * @property {'control' | 'ours' | 'peer'} kind
  * @property {import('./wire.mjs').Dialect} dialect - what its clients speak
- * @property {'raw-net' | 'bare-ws' | 'bare-http'} bare - the control that does the same by hand
+ * @property {import('./wire.mjs').Dialect} [other] - what every second one speaks, where two wires share the port
+ * @property {'raw-net' | 'bare-ws' | 'bare-http' | 'bare-both'} bare - the control that does the same by hand
  * @property {'node' | 'bun'} [runtime]
  * @property {(options: StartOptions) => Promise<House>} start
  *
@@ -65,6 +66,8 @@ export const names = /** @type {const} */ ([
   'ours-sse',
   'better-sse',
   'bun-sse',
+  'bare-both',
+  'ours-both',
 ])
 
 /**

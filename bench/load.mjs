@@ -6,8 +6,8 @@ import { createReader, requestOf } from './wire.mjs'
 
 /** The clients' process: raw TCP, counts exactly what arrives. One for each server, so that each meets the same code. */
 
-/** @type {Set<import('node:net').Socket>} */
-const sockets = new Set()
+/** With what each has received since `expect`. @type {Map<import('node:net').Socket, { units: number }>} */
+const sockets = new Map()
 /** @type {import('./wire.mjs').Tally} */
 const tally = { greeted: 0, units: 0, bytes: 0 }
 /** All connections are read into the same memory. */
@@ -21,8 +21,13 @@ let counted = 0
 /** @type {import('node:net').Socket | undefined} */
 let control
 
-/** While it is not `undefined`, stamps are read: milliseconds from the intended instants. @type {number[] | undefined} */
+/**
+ * While it is not `undefined`, stamps are read: for each intended instant, the milliseconds from there to each arrival.
+ * @type {Map<number, number[]> | undefined}
+ */
 let latencies
+/** How many are in there. */
+let heard = 0
 
 /** Called after every read. @type {() => unknown} */
 let changed = () => undefined
@@ -36,11 +41,19 @@ let changed = () => undefined
 function open(port, dialect, request) {
   return new Promise((resolve, reject) => {
     const stamps = new StampReader()
-    const hear = (/** @type {number} */ nanoseconds) =>
-      latencies?.push((Number(process.hrtime.bigint()) - nanoseconds) / 1e6)
+    const own = { units: 0 }
+    const hear = (/** @type {number} */ nanoseconds) => {
+      const ms = (Number(process.hrtime.bigint()) - nanoseconds) / 1e6
+      const others = latencies?.get(nanoseconds)
+      if (others === undefined) latencies?.set(nanoseconds, [ms])
+      else others.push(ms)
+      heard += 1
+    }
     const callback = (/** @type {number} */ size) => {
       const chunk = memory.subarray(0, size)
+      const before = tally.units
       reader.read(chunk)
+      own.units += tally.units - before
       if (latencies !== undefined) stamps.read(chunk, hear)
       if (tally.units >= due) {
         due += step
@@ -51,7 +64,7 @@ function open(port, dialect, request) {
     }
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: memory, callback } })
     const reader = createReader(dialect, tally, (bytes) => socket.write(bytes), rawGreeting.length)
-    sockets.add(socket)
+    sockets.set(socket, own)
     socket.on('connect', () => {
       socket.write(request)
       resolve()
@@ -87,6 +100,17 @@ async function settle(isThere) {
   changed = () => undefined
 }
 
+/**
+ * The latencies by message, once so many have arrived or no more do.
+ * @param {number} count
+ */
+async function heardOf(count) {
+  await settle(() => heard >= count)
+  const all = [...(latencies?.values() ?? [])]
+  latencies = undefined
+  return all
+}
+
 answer({
   control: ({ port }) =>
     new Promise((resolve, reject) => {
@@ -95,13 +119,13 @@ answer({
     }),
 
   /** Opens connections up to `total`, so many at a time, and waits until each was greeted and sent `units` besides. */
-  async connect({ port, dialect, total, atOnce = 128, lastEventId = '', units = 0 }) {
-    const request = requestOf(dialect, lastEventId)
+  async connect({ port, dialect, other = dialect, total, atOnce = 128, lastEventId = '', units = 0 }) {
     let left = total - sockets.size
     const worker = async () => {
       while (left > 0 && tally.failure === undefined) {
         left -= 1
-        await open(port, dialect, request)
+        const spoken = left % 2 === 0 ? dialect : other
+        await open(port, spoken, requestOf(spoken, lastEventId))
       }
     }
     await Promise.all(Array.from({ length: Math.min(atOnce, left) }, worker))
@@ -117,6 +141,7 @@ answer({
     if (surplus > 0) tally.failure ??= `${surplus} more than was sent came after all that was`
     tally.units = 0
     tally.bytes = 0
+    for (const own of sockets.values()) own.units = 0
     counted = 0
     step = units
     due = units
@@ -129,21 +154,29 @@ answer({
     return { units: tally.units, bytes: tally.bytes }
   },
 
-  listen() {
-    latencies = []
+  /** The fewest and the most units that a client has received, of those that are connected. */
+  each() {
+    const all = Float64Array.from(sockets.values(), ({ units }) => units).sort()
+    return { clients: all.length, least: all[0], most: all.at(-1) }
   },
 
-  async latencies({ count }) {
-    const heard = latencies ?? []
-    await settle(() => heard.length >= count)
-    latencies = undefined
-    return heard
+  listen() {
+    latencies = new Map()
+    heard = 0
   },
+
+  /** Of all arrivals. */
+  latencies: async ({ count }) => (await heardOf(count)).flat(),
+
+  /** Of the last arrival of each message. */
+  lasts: async ({ count }) => (await heardOf(count)).map((all) => Float64Array.from(all).sort().at(-1)),
 
   /** Leaves at once, without a word and without a port in TIME_WAIT. */
   async leave() {
-    const closed = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
-    for (const socket of sockets) socket.resetAndDestroy()
+    const closed = [...sockets.keys()].map(
+      (socket) => new Promise((resolve) => socket.once('close', resolve)),
+    )
+    for (const socket of sockets.keys()) socket.resetAndDestroy()
     await Promise.all(closed)
     counted = 0
     Object.assign(tally, { greeted: 0, units: 0, bytes: 0 })

@@ -11,6 +11,7 @@ export const scenarioNames = /** @type {const} */ ([
   'connect',
   'storm',
   'publish',
+  'crowd',
 ])
 
 /** Between these lines of a Markdown file the tables are written. */
@@ -22,7 +23,8 @@ const sizes = {
     clients: [100, 1000, 5000],
     bytes: [100, 1024, 16_384],
     rounds: 15,
-    sliceMs: 250,
+    sliceMs: 200,
+    caseMs: 60_000,
     latencyClients: 1000,
     idleClients: [1000, 10_000],
     freshRounds: 3,
@@ -33,12 +35,15 @@ const sizes = {
     histories: [10, 100, 1000, 10_000],
     channels: [1, 100, 10_000],
     subscribers: [10, 100, 1000],
+    crowdClients: 19_000,
+    crowdSeconds: 10,
   },
   quick: {
     clients: [100, 1000],
     bytes: [100],
     rounds: 7,
     sliceMs: 60,
+    caseMs: 10_000,
     latencyClients: 200,
     idleClients: [1000],
     freshRounds: 1,
@@ -49,6 +54,8 @@ const sizes = {
     histories: [10, 1000],
     channels: [1, 1000],
     subscribers: [10, 300],
+    crowdClients: 1000,
+    crowdSeconds: 3,
   },
 }
 

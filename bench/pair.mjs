@@ -80,7 +80,7 @@ export async function openPair({ name, contender: file, root }, options = {}) {
   const load = asker(clients, `${name}'s clients`)
   const { port, controlPort } = await host('ports')
   await load('control', { port: controlPort })
-  const { dialect } = contender
+  const { dialect, other } = contender
   return {
     name,
     contender,
@@ -88,7 +88,7 @@ export async function openPair({ name, contender: file, root }, options = {}) {
     host,
     load,
     clockOffset: isBun ? await clockOffset(host) : 0,
-    fill: (total) => load('connect', { port, dialect, total }),
+    fill: (total) => load('connect', { port, dialect, other, total }),
     async empty() {
       await load('leave')
       for (const end = Date.now() + 10_000; (await host('peers')) > 0; ) {

@@ -3,7 +3,7 @@ import { geometricMean, spreadOf, verdictOf } from './spread.mjs'
 /**
  * @typedef {import('./bench.mjs').Sample} Sample
  * @typedef {import('./bench.mjs').Figure} Figure
- * @typedef {import('./pair.mjs').Row & { title: string, bare: string }} TitledRow
+ * @typedef {import('./pair.mjs').Row & { title: string, bare: string, isMixed: boolean }} TitledRow
  */
 
 /** The column of the geometric means. */

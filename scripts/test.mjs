@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureInstalled } from './install.mjs'
+import { measure } from './measure.mjs'
 import { runNode, script } from './run.mjs'
 import { ensureSystem } from './system.mjs'
 
@@ -17,7 +18,7 @@ const checks = {
   reference: () => runNode('node_modules/typedoc/bin/typedoc'),
 }
 
-await script(() => {
+await script(async () => {
   ensureInstalled()
   ensureSystem({ install: args.length === 0 })
   for (const [name, check] of Object.entries(args.length === 0 ? checks : { tests: vitest })) {
@@ -30,6 +31,10 @@ await script(() => {
     process.exitCode = 1
     // A check that failed is one failure, so that the last line never says `0 failed` of a failed run.
     if (check !== vitest || counts.failed === 0) counts.failed++
+  }
+  if (args.length === 0 && process.env['CI'] === 'true') {
+    console.log('\nbench, as information only')
+    await measure()
   }
   const { passed, failed, skipped } = counts
   console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)

@@ -5,17 +5,22 @@ import { listen } from '../contender.mjs'
 
 const channel = 'bench'
 
+/** What its clients speak. */
+const wires = /** @type {const} */ ({
+  ws: { title: '**Eitherway, WebSocket**', dialect: 'eitherway.ws', bare: 'bare-ws' },
+  sse: { title: '**Eitherway, SSE**', dialect: 'eitherway.sse', bare: 'bare-http' },
+  both: { title: '**Eitherway, both**', dialect: 'eitherway.sse', other: 'eitherway.ws', bare: 'bare-both' },
+})
+
 /**
  * Ours, as an application uses it: `hub.publish`, with ids and history.
- * @param {'ws' | 'sse'} wire
+ * @param {keyof typeof wires} wire
  * @returns {import('../contender.mjs').Contender}
  */
 export function ours(wire) {
   return {
-    title: wire === 'ws' ? '**Eitherway, WebSocket**' : '**Eitherway, SSE**',
     kind: 'ours',
-    dialect: wire === 'ws' ? 'eitherway.ws' : 'eitherway.sse',
-    bare: wire === 'ws' ? 'bare-ws' : 'bare-http',
+    ...wires[wire],
     async start({ root, historyMessages }) {
       const entry = pathToFileURL(join(root, 'packages/server/dist/index.js')).href
       /** @type {typeof import('@eitherway/server')} */

@@ -7,6 +7,7 @@ export default {
   about: `Clients connect, 128 at a time, and are sent a first message each (ours its greeting). The server's CPU per
 connection.`,
   figures: [{ name: 'cpu', title: 'Server CPU per connection', unit: 'µs', base: 'bare' }],
+  estimateMs: ({ connections, rounds }, rows) => rows * (rounds + 1) * connections * 0.25,
   async run(bench) {
     const { settings, rows, add, say } = bench
     const clients = settings.connections

@@ -14,10 +14,12 @@ message does not delay the next). From the intended instant to the client's hand
     { name: 'p50', title: 'Median', unit: 'ms', base: 'raw' },
     { name: 'p99', title: '99th percentile', unit: 'ms', base: 'raw' },
   ],
+  estimateMs: (settings, rows) =>
+    rows * (settings.rounds + 1) * ((countOf(settings) / perSecond) * 1000 + 50),
   async run(bench) {
     const { settings, rows, add, miss, say } = bench
     const clients = settings.latencyClients
-    const count = Math.max(4, Math.round((settings.sliceMs / 1000) * 4 * perSecond))
+    const count = countOf(settings)
     say(`${clients} clients`)
     await withPairs(rows, async (pairs) => {
       for (const pair of pairs) await pair.fill(clients)
@@ -38,4 +40,12 @@ message does not delay the next). From the intended instant to the client's hand
       })
     })
   },
+}
+
+/**
+ * Messages in a turn.
+ * @param {import('../options.mjs').Settings} settings
+ */
+function countOf({ sliceMs }) {
+  return Math.max(4, Math.round((sliceMs / 1000) * 4 * perSecond))
 }

@@ -14,11 +14,13 @@ collection; a fresh process each time. Idle: after the greeting. After traffic: 
     { name: 'idle', title: 'Idle', unit: 'KiB', base: 'bare' },
     { name: 'traffic', title: 'After traffic', unit: 'KiB', base: 'bare' },
   ],
+  estimateMs: ({ idleClients, freshRounds }, rows) =>
+    idleClients.reduce((sum, clients) => sum + rows * freshRounds * (1200 + clients * 0.26), 0),
   async run(bench) {
     const { settings, rows, chance, add, miss, say } = bench
     for (const clients of settings.idleClients) {
-      say(`${clients} clients`)
       for (let round = 0; round < settings.freshRounds; round++) {
+        say(`${clients} clients, round ${round + 1}`)
         for (const row of chance.shuffled(rows)) {
           const pair = await openPair(row)
           try {

@@ -16,6 +16,10 @@ listens), channels in use in turn (likewise), and subscribers (one a tick, each 
     { name: 'channels', title: 'CPU per publish, by channels', unit: 'µs', base: 'first' },
     { name: 'subscribers', title: 'CPU per delivery, by subscribers', unit: 'µs', base: 'first' },
   ],
+  estimateMs: ({ publishes, histories, channels, subscribers, rounds, sliceMs }, rows) =>
+    6000 * rows +
+    (rounds + 1) *
+      ((histories.length + channels.length) * publishes * 0.008 + rows * subscribers.length * sliceMs),
   async run(bench) {
     const { settings, rows, say } = bench
     say('by history and channels')

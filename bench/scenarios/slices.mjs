@@ -1,4 +1,4 @@
-import { interleaved, withPairs } from '../bench.mjs'
+import { enough, interleaved, withPairs } from '../bench.mjs'
 import { textOf } from '../contender.mjs'
 
 /**
@@ -12,13 +12,14 @@ export function fanOut({ name, title, about, perTick }) {
     title,
     about: `${about} The server's CPU per message and client.`,
     figures: [{ name: 'cpu', title: 'Server CPU per delivery', unit: 'µs', base: 'raw' }],
+    estimateMs: (settings, rows) => estimateMs(settings, rows, perTick),
     async run(bench) {
       const { settings, rows, say } = bench
       await withPairs(rows, async (pairs) => {
         for (const clients of settings.clients) {
-          say(`${clients} clients`)
           for (const pair of pairs) await pair.fill(clients)
           for (const bytes of settings.bytes) {
+            say(`${clients} clients, ${sizeOf(bytes)}`)
             const data = textOf(bytes)
             const one = { case: `${clients} × ${sizeOf(bytes)}`, clients, bytes, data, perTick }
             await interleaved(bench, pairs, settings.rounds, (pair, round) => slice(bench, pair, round, one))
@@ -67,6 +68,24 @@ function windowOf(clients, bytes, perTick) {
   const cheap = Math.ceil(2000 / (clients * perTick))
   const narrow = Math.floor(65_536 / (bytes * perTick))
   return Math.max(1, Math.min(cheap, narrow))
+}
+
+/**
+ * @param {import('../options.mjs').Settings} settings
+ * @param {number} rows
+ * @param {number} perTick
+ */
+function estimateMs({ clients, bytes, rounds, sliceMs, caseMs }, rows, perTick) {
+  let sum = 0
+  for (const count of clients) {
+    for (const size of bytes) {
+      // No slice is shorter than one tick.
+      const tickMs = (count * perTick * (8 + size / 400)) / 1000
+      const roundMs = rows * (Math.max(sliceMs, tickMs) + 25)
+      sum += Math.min((rounds + 1) * roundMs, Math.max(caseMs, (enough + 1) * roundMs))
+    }
+  }
+  return sum + rows * (150 + Math.max(...clients) * 0.3)
 }
 
 /** @param {number} bytes */

@@ -17,6 +17,9 @@ hands, and \`ws\` or \`http\`, which do.`,
     { name: 'bare', title: 'Server CPU, × `ws` or `http`', unit: '', base: 'self' },
     { name: 'cpu', title: 'Server CPU per client', unit: 'µs', base: 'first' },
   ],
+  // Each of ours with two controls; three of the rows are the controls.
+  estimateMs: ({ stormClients, stormRounds }, rows) =>
+    Math.max(0, rows - 3) * 3 * (stormRounds + 1) * stormClients * 0.4,
   async run(bench) {
     const { settings, rows, add, say } = bench
     const clients = settings.stormClients

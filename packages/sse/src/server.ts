@@ -14,6 +14,9 @@ import {
   createEnding,
   type Encoder,
   type Ending,
+  hasBody,
+  malformed,
+  oversized,
   type Refusal,
   type Remote,
   requestArrival,
@@ -53,43 +56,45 @@ export function createListener(
     const response = given as ServerResponse
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
     response.on('error', ignore)
-    const arrival = requestArrival(request, (url) => lastEventIdOf(request, url))
     // Somebody else has answered already.
     if (response.headersSent) return
-    const refusal =
-      arrival === undefined
-        ? invalid
-        : request.method === 'HEAD'
-          ? headless
-          : isBehind(request, response)
-            ? pipelined
-            : admit?.(arrival)
-    if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
-    else accept(new SseConnection(request, response, arrival, closeTimeoutMs))
+    const improper = malformed(request) ?? answerless(request, response) ?? oversized(request)
+    if (improper !== undefined) return refuseRequest(request, response, improper)
+    const arrival = requestArrival(request, (url) => lastEventIdOf(request, url))
+    if (arrival === undefined) return refuseRequest(request, response, invalid)
+    const refusal = admit?.(arrival)
+    if (refusal !== undefined) return refuseRequest(request, response, refusal)
+    accept(new SseConnection(request, response, arrival, closeTimeoutMs))
   }
 }
 
 const ignore = (): void => undefined
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
-/** An answer without a body, behind which the next one begins. */
-const headless: Refusal = { status: 405, reason: 'a stream is asked for by GET' }
-const pipelined: Refusal = {
-  status: 503,
-  reason: 'a stream cannot wait behind another answer on one connection',
+
+/** Why a request can have no stream for an answer. */
+function answerless(request: Request, response: ServerResponse): Refusal | undefined {
+  // An answer without a body, behind which the next one begins.
+  if (request.method === 'HEAD') return { status: 405, reason: 'a stream is asked for by GET' }
+  // Another answer has to end first. Behind a stream that never ends this one would never begin, and Node would not even
+  // say that its client is gone.
+  if ('stream' in request || response.socket !== null) return undefined
+  return { status: 503, reason: 'a stream cannot wait behind another answer on one connection' }
 }
 
-/**
- * Whether another answer has to end first. Behind a stream that never ends this one would never begin, and Node would not
- * even say that its client is gone.
- */
-function isBehind(request: Request, response: ServerResponse): boolean {
-  return !('stream' in request) && response.socket === null
-}
-
-function refuse(response: ServerResponse, { status, reason, retryAfterMs }: Refusal): void {
+/** Answers a request that gets no stream with an HTTP status. Headers that were set before are kept. */
+export function refuseRequest(
+  request: Request,
+  response: Response,
+  { status, reason, retryAfterMs }: Refusal,
+): void {
   if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000))
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${reason}\n`)
+  // Nobody reads the body, whose end may never come.
+  if (!('stream' in request) && hasBody(request.headers)) response.setHeader('Connection', 'close')
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.statusCode = status
+  // Both kinds of response have this `end`, but no one signature.
+  ;(response as { end(text: string): void }).end(`${reason}\n`)
 }
 
 /** `no-transform` keeps compressing proxies from holding events back; the third is nginx's word for "do not buffer". */

@@ -438,7 +438,7 @@ describe('over HTTP/1.1, byte by byte', () => {
 
   test('a client of HTTP/1.0 gets the stream without chunks', async () => {
     const { url, accepted } = await serve(http1)
-    const { received } = exchange(url, 'GET /live HTTP/1.0\r\n\r\n')
+    const { received } = exchange(url, 'GET /live HTTP/1.0\r\nHost: a\r\n\r\n')
     const connection = await accepted()
     expect(connection.url.href).toBe('http://localhost/live')
     say(connection, 'x')

@@ -19,10 +19,13 @@ import {
   type Encoder,
   type Ending,
   fitReason,
+  type Gate,
   type Limits,
   type Message,
+  malformed,
   maxIdBytes,
   maxNameBytes,
+  oversized,
   ProtocolError,
   type Queue,
   type Refusal,
@@ -35,6 +38,8 @@ import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends Limits {
+  /** Decides on each request before `admit` does; a refusal is told as that of `admit` is. @defaultValue all get through */
+  readonly gate?: Gate
   /**
    * Decides on each request before it is answered. A client that offered our subprotocol learns a refusal by the close code
    * that says the same, since a browser shows no status of a refused upgrade; any other learns the HTTP status.
@@ -71,7 +76,7 @@ export function createListener(
   accept: Accept,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { admit, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
+  const { gate, admit, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
   const settings = {
     noServer: true,
     clientTracking: false,
@@ -87,12 +92,17 @@ export function createListener(
     const before = bytesWrittenOf(socket)
     // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
     socket.on('error', ignore)
+    const improper = malformed(request) ?? malformedUpgrade(request)
+    if (improper !== undefined) {
+      refuseUpgrade(socket, improper)
+      return
+    }
     const arrival = requestArrival(request, ({ searchParams }) => searchParams.get('lastEventId') ?? '')
     if (arrival === undefined) {
       refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
       return
     }
-    const refusal = admit?.(arrival)
+    const refusal = gate?.(request) ?? oversized(request) ?? admit?.(arrival)
     if (refusal !== undefined && !offersOurs(request)) {
       refuseUpgrade(socket, refusal)
       return
@@ -106,6 +116,31 @@ export function createListener(
       else turnAway(connection, refusal)
     })
   }
+}
+
+/**
+ * What is wrong with a handshake, of which Node has read no more than its `Upgrade`. Answered by status always: what sends
+ * this is no browser, and must not get a link.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ */
+function malformedUpgrade({ method, httpVersion, headers }: IncomingMessage): Refusal | undefined {
+  if (method !== 'GET') return { status: 405, reason: `an upgrade is asked for by GET, not ${method}` }
+  if (httpVersion !== '1.1') {
+    return {
+      status: 505,
+      reason: `an upgrade takes HTTP/1.1, and this came by ${httpVersion}; a proxy may have to be told (nginx: proxy_http_version 1.1)`,
+    }
+  }
+  const { upgrade = '', 'sec-websocket-version': version, 'sec-websocket-key': key = '' } = headers
+  if (upgrade.toLowerCase() !== 'websocket') {
+    return { status: 400, reason: 'an upgrade from here leads to websocket only' }
+  }
+  if (version !== '13') return { status: 426, reason: 'the version of WebSocket here is 13' }
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(key)) {
+    return { status: 400, reason: 'sec-websocket-key must be 16 bytes in Base64' }
+  }
+  return undefined
 }
 
 function offersOurs({ headers }: IncomingMessage): boolean {
@@ -133,8 +168,9 @@ export function refuseUpgrade(socket: Duplex, { status, reason, retryAfterMs }: 
   })
   // Sockets of Node's http are half open by choice: one whose client goes on writing would stay for ever.
   socket.once('finish', () => socket.destroy())
+  const version = status === 426 ? 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' : ''
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n${wait}` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n${wait}${version}` +
       `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${byteLength(text)}\r\n\r\n${text}`,
   )
 }

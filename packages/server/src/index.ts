@@ -6,6 +6,7 @@
  */
 export type { Broker, Close, Format, FormatOption, Received } from '@eitherway/core'
 export type { SlowPolicy } from './backlog.ts'
+export type { GateOptions } from './gate.ts'
 export {
   type CloseOptions,
   createHub,

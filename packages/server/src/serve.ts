@@ -2,16 +2,22 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { show } from '@eitherway/core'
-import { createListener as createSseListener, type Request, type Response } from '@eitherway/sse/server'
+import { malformed, show } from '@eitherway/core'
+import {
+  createListener as createSseListener,
+  type Request,
+  type Response,
+  refuseRequest as rejectRequest,
+} from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
+import { createGate, type Doorkeeper, type GateOptions } from './gate.ts'
 import type { Hub } from './hub.ts'
 
 /** A server of Node's http, https or http2. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** Settings of {@link serve}. */
-export interface ServeOptions {
+export interface ServeOptions extends GateOptions {
   /** The one path on which both transports answer, e.g. `/live`. */
   readonly path: string
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
@@ -23,17 +29,20 @@ export interface ServeOptions {
  * path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application.
- * @throws TypeError when the path does not start with `/` or holds a query.
+ * @throws TypeError when the path does not start with `/` or holds a query, or a host or an origin is none.
  */
-export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: ServeOptions): () => void {
+export function serve(hub: Hub, server: NodeServer, options: ServeOptions): () => void {
+  const { path, maxMessageBytes } = options
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
   const { accept, admit } = hub
+  const doorkeeper = createGate(options, 'GET')
+  const { gate } = doorkeeper
   const onStream = createSseListener(accept, { admit })
   const onUpgrade = createWsListener(
     accept,
-    maxMessageBytes === undefined ? { admit } : { admit, maxMessageBytes },
+    maxMessageBytes === undefined ? { gate, admit } : { gate, admit, maxMessageBytes },
   )
 
   /** Sockets that carry a stream of ours, which has no end: a request behind it on the same one can have no answer. */
@@ -51,7 +60,7 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
-      onRequest(request, response, onStream)
+      onRequest(request, response, doorkeeper, onStream)
       if (!('stream' in request) && !response.writableEnded && response.socket !== null) {
         streaming.add(request.socket)
         ;(response as ServerResponse).on('close', onEnd)
@@ -70,8 +79,8 @@ export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: S
   server.emit = ours as typeof server.emit
   // Where the application has no listener of its own, what is for another path is refused, or it would hang. For http2 and
   // upgrades Node asks for a listener in any case: without one it wires no responses, and takes an upgrade for a request.
-  const refuseRequest = (_: Request, response: Response) => {
-    if (isAlone(server, 'request')) refuse(response, 404, 'there is nothing at this path')
+  const refuseRequest = (request: Request, response: Response) => {
+    if (isAlone(server, 'request')) refuse(request, response, 404, 'there is nothing at this path')
   }
   const refuseUpgrade = (_: IncomingMessage, socket: Duplex) => {
     if (socket.writableEnded || !isAlone(server, 'upgrade')) return
@@ -100,22 +109,32 @@ function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
 function onRequest(
   request: Request,
   response: Response,
+  { gate, share, answerPreflight }: Doorkeeper,
   onStream: (request: Request, response: Response) => void,
 ): void {
   const { method, headers } = request
+  share(request, response)
+  const refusal = malformed(request) ?? gate(request)
+  if (refusal !== undefined) {
+    refuse(request, response, refusal.status, refusal.reason)
+    return
+  }
+  if (answerPreflight(request, response)) return
   if (method !== 'GET') {
-    refuse(response, 405, `${method} is not for this path; GET an event stream or upgrade to WebSocket`, {
-      Allow: 'GET',
-    })
+    response.setHeader('Allow', 'GET')
+    const reason = `${method} is not for this path; GET an event stream or upgrade to WebSocket`
+    refuse(request, response, 405, reason)
     return
   }
   // A proxy has passed the request on without its Upgrade. A stream would be opened that nobody reads.
   if (headers['sec-websocket-key'] !== undefined) {
-    refuse(response, 426, 'a proxy in between took the Upgrade header away; it has to pass it on')
+    const reason = 'a proxy in between took the Upgrade header away; it has to pass it on'
+    refuse(request, response, 426, reason)
     return
   }
   if (!acceptsStream(headers.accept)) {
-    refuse(response, 406, 'this path answers with text/event-stream, which the Accept header leaves out')
+    const reason = 'this path answers with text/event-stream, which the Accept header leaves out'
+    refuse(request, response, 406, reason)
     return
   }
   onStream(request, response)
@@ -131,14 +150,6 @@ function acceptsStream(accept: string | undefined): boolean {
   })
 }
 
-function refuse(
-  response: Response,
-  status: number,
-  reason: string,
-  headers: Record<string, string> = {},
-): void {
-  if (response.headersSent) return
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers })
-  // Both kinds of response have this `end`, but no one signature.
-  ;(response as { end(text: string): void }).end(`${reason}\n`)
+function refuse(request: Request, response: Response, status: number, reason: string): void {
+  if (!response.headersSent) rejectRequest(request, response, { status, reason })
 }

@@ -239,6 +239,7 @@ describe('an attack is refused, and nobody else notices', () => {
     if (says !== '') await answers(says)
     // Where bytes could follow as frames or as another request, nobody reads them.
     if (upgrades.includes(entrance) || what.startsWith('a body')) {
+      expect(received()).toMatch(/\r\nConnection: close\r\n/)
       if (!socket.closed) await once(socket, 'close')
       expect(received().match(/HTTP\/1\.1 \d/g)).toHaveLength(1)
     }

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { createHub, type GateOptions, type Hub, serve } from '@eitherway/server'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -371,6 +373,38 @@ describe('with hosts', () => {
     expect(await upgrade(headers, true)).toBe(4521)
   })
 })
+
+test.each([
+  [good, 200],
+  ['http://good.example', 403],
+])(
+  'over TLS of our own, a page of %s is answered %i: nobody in between has ended another',
+  async (origin, status) => {
+    const hub = createHub()
+    // Agreed on beforehand, so that no certificate is needed.
+    const secret = { psk: Buffer.alloc(16, 7), identity: 'test' }
+    const agreed = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const
+    const server = createHttpsServer({ ...agreed, pskCallback: () => secret.psk })
+    serve(hub, server, { path: '/live' })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const socket = connectTls({
+      ...agreed,
+      port,
+      pskCallback: () => secret,
+      checkServerIdentity: () => undefined,
+    })
+    onTestFinished(async () => {
+      socket.destroy()
+      server.close()
+      await hub.close()
+    })
+    socket.write(`GET /live HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\n\r\n`)
+    const [answer] = await once(socket.setEncoding('latin1'), 'data')
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+  },
+)
 
 test('over HTTP/2 the host is the authority', async () => {
   const hub = createHub()

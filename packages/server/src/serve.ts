@@ -112,6 +112,8 @@ function onRequest(
   { gate, share, answerPreflight }: Doorkeeper,
   onStream: (request: Request, response: Response) => void,
 ): void {
+  // Somebody else has answered already.
+  if (response.headersSent) return
   const { method, headers } = request
   share(request, response)
   const refusal = malformed(request) ?? gate(request)

@@ -294,6 +294,15 @@ describe('with origins', () => {
   })
 })
 
+test.each(['GET', 'POST', 'OPTIONS'])(
+  'a %s that a middleware has answered already is left alone',
+  async (method) => {
+    const { ask } = await start({ origins: [good] }, (response) => response.writeHead(418).end('teapot'))
+    const headers = { host: 'api.example', origin: good, 'access-control-request-method': 'GET' }
+    expect(await ask(headers, method)).toMatchObject({ status: 418, text: 'teapot' })
+  },
+)
+
 describe('a preflight', () => {
   const preflight = { host, origin: 'http://localhost:5173', 'access-control-request-method': 'GET' }
 

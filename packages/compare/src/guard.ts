@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { authorityOf, isSameOrigin } from '@eitherway/core'
 import { refuseUpgrade } from '@eitherway/ws/server'
 
 /**
@@ -29,7 +30,7 @@ export function refusalOf(
   if (
     (changes || upgrade !== undefined) &&
     origin !== undefined &&
-    hostOf(origin) !== asked?.toLowerCase() &&
+    !isSameOrigin(origin, asked as string, false) &&
     !allowed.includes(origin)
   ) {
     return 'only a page of this server itself may ask for this'
@@ -68,12 +69,6 @@ export function standBefore(
   })
 }
 
-/** The host and port that were asked for: HTTP/2 has a word of its own for them. */
-export function authorityOf(headers: IncomingMessage['headers']): string | undefined {
-  const authority = headers[':authority']
-  return typeof authority === 'string' ? authority : headers.host
-}
-
 /** `[::1]:8080` and `localhost:8080` without port and brackets. */
 function hostNameOf(host: string | undefined): string | undefined {
   // What looks like a host may still be none, as with a port that is too large.
@@ -83,16 +78,4 @@ function hostNameOf(host: string | undefined): string | undefined {
     ?.slice(1)
     .find(Boolean)
     ?.toLowerCase()
-}
-
-/**
- * The host and port of an origin, spelled as a browser does. What a URL would have to be tidied up for, such as a path, a
- * name before the host or a port that is the scheme's own, is no origin, and nobody's.
- *
- * @see https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
- */
-function hostOf(origin: string): string | undefined {
-  if (!URL.canParse(origin)) return undefined
-  const { origin: serialised, host, protocol } = new URL(origin)
-  return serialised === origin && /^https?:$/.test(protocol) ? host : undefined
 }

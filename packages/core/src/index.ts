@@ -59,9 +59,16 @@ export {
   type Received,
   show,
 } from './message.ts'
+export { isSameOrigin } from './origin.ts'
 export { createQueue, type Queue } from './queue.ts'
 export {
+  authorityOf,
+  hasBody,
+  malformed,
+  maxParameters,
+  maxTargetBytes,
   type NodeRequest,
+  oversized,
   remoteOf,
   requestArrival,
   requestHeaders,
@@ -78,6 +85,7 @@ export type {
   Connection,
   ConnectOptions,
   Direction,
+  Gate,
   OneWayConnection,
   Refusal,
   Remote,

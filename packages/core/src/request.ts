@@ -1,4 +1,11 @@
-import type { Arrival, Remote } from './transport.ts'
+import { byteLength, maxIdBytes } from './message.ts'
+import type { Arrival, Refusal, Remote } from './transport.ts'
+
+/** Longest target of a request: its path and query, in bytes. */
+export const maxTargetBytes = 8192
+
+/** Most parameters of a query, and with them most channels of one peer. */
+export const maxParameters = 1000
 
 /**
  * The URL that a request asked for, from its target and its `Host`. `undefined` when they make none: the request is
@@ -27,16 +34,90 @@ let lastHost: string | undefined
 
 const toUrl = (target: string, host: string | undefined) => new URL(`http://${host ?? 'localhost'}${target}`)
 
-/** As much of Node's request as an arrival is made of. */
+/** As much of Node's request, of http and of http2, as is looked at before it is answered. */
 export interface NodeRequest {
+  readonly method?: string | undefined
   readonly url?: string | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Names and values by turns, as they came. */
+  readonly rawHeaders: readonly string[]
   readonly socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }
+}
+
+/** The host and port that were asked for. HTTP/2 has a word of its own for them. */
+export function authorityOf(headers: NodeRequest['headers']): string | undefined {
+  return (headers[':authority'] ?? headers['host']) as string | undefined
+}
+
+/** Whether a body comes behind the headers. One of no length is none. */
+export function hasBody(headers: NodeRequest['headers']): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0)
+}
+
+/**
+ * What is wrong with a request's form, whatever it is for. Node lets all of this through, most of it on an upgrade only, and
+ * picks one meaning where another server on the way may have picked the other. Nobody's browser and no honest client sends
+ * any of it.
+ *
+ * @returns the refusal; `undefined` where the request is well formed.
+ */
+export function malformed({ url = '', method = '', headers, rawHeaders }: NodeRequest): Refusal | undefined {
+  const seen = new Set<string>()
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] as string).toLowerCase()
+    if (!single.has(name)) continue
+    if (seen.has(name)) return { status: 400, reason: `the header ${name} may come once, and came twice` }
+    seen.add(name)
+  }
+  const { host, ':authority': authority = host } = headers
+  if (authority === undefined) return { status: 400, reason: 'the request has no Host' }
+  if (host !== undefined && host !== authority) {
+    return { status: 400, reason: 'the request names one host in :authority and another in Host' }
+  }
+  if (!url.startsWith('/')) return { status: 400, reason: 'the target must be a path, which starts with "/"' }
+  if (bodiless.has(method) && hasBody(headers)) {
+    return { status: 400, reason: `a body came with ${method}, which has none` }
+  }
+  return undefined
+}
+
+/** Headers that decide something here, and of which Node keeps the first or joins all. */
+const single = new Set([
+  'authorization',
+  'content-length',
+  'content-type',
+  'host',
+  'last-event-id',
+  'origin',
+  'sec-fetch-site',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'transfer-encoding',
+])
+
+/** Where a body has no meaning, its bytes are somebody's try to have them read as another request, or as frames. */
+const bodiless = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** @returns the refusal of a well-formed request that asks for too much. A client of ours may learn it as a close. */
+export function oversized({ url = '' }: NodeRequest): Refusal | undefined {
+  if (url.length > maxTargetBytes) {
+    return {
+      status: 414,
+      reason: `a URL's path and query are at most ${maxTargetBytes} bytes, not ${url.length}`,
+    }
+  }
+  if (url.split('&').length > maxParameters) {
+    return { status: 400, reason: `a URL has at most ${maxParameters} parameters` }
+  }
+  return undefined
 }
 
 /**
  * A request of Node's http or http2 as an arrival. Its URL and headers are made, and the system is asked for the other end,
  * when somebody wants to know: a server has thousands that nobody looks at again.
+ *
+ * A position over 128 bytes or with control characters in it becomes U+FFFD, which no server gives.
  *
  * @param lastEventId - the position that a header names; it wins over the one in the query.
  * @returns `undefined` when its target and `Host` make no URL: see {@link requestUrl}.
@@ -45,14 +126,23 @@ export function requestArrival(
   { url: target = '', headers, socket }: NodeRequest,
   lastEventId?: string,
 ): Arrival | undefined {
-  const name = headers[':authority']
-  const host = typeof name === 'string' ? name : (headers['host'] as string | undefined)
+  const host = authorityOf(headers)
   if (!makesUrl(target, host)) return undefined
   return new LazyArrival(target, host, headers, socket, lastEventId)
 }
 
 /** Shared by all that ask for none. */
 const noChannels: readonly string[] = []
+
+/**
+ * A position that may have been given, as it came. What cannot have been is never the empty one, by which the client would lose
+ * messages and not hear of it: it is one that no server gives, and becomes a gap.
+ */
+function legibleId(id: string): string {
+  return byteLength(id) <= maxIdBytes && !controls.test(id) ? id : '\ufffd'
+}
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controls = /[\x00-\x1f\x7f]/
 
 class LazyArrival implements Arrival {
   readonly channels: readonly string[]
@@ -76,7 +166,7 @@ class LazyArrival implements Arrival {
     const query = queryOf(target)
     const channels = query?.getAll('channel') ?? noChannels
     this.channels = channels.length < 2 ? channels : [...new Set(channels)]
-    this.lastEventId = lastEventId ?? query?.get('lastEventId') ?? ''
+    this.lastEventId = legibleId(lastEventId ?? query?.get('lastEventId') ?? '')
   }
 
   get url(): URL {

@@ -1,6 +1,7 @@
 import type { Close } from './close.ts'
 import type { Encoder, Frame, Limits } from './frame.ts'
 import type { Message } from './message.ts'
+import type { NodeRequest } from './request.ts'
 
 /** `one-way`: the server pushes. `two-way`: the client may `send` as well. */
 export type Direction = 'one-way' | 'two-way'
@@ -99,6 +100,12 @@ export interface Refusal {
   /** How long the client is to wait before it tries again, in milliseconds. */
   readonly retryAfterMs?: number
 }
+
+/**
+ * Decides on a request as Node has it, before anything is made of it: by what a browser itself says of where the request comes
+ * from, and where to. The same for every entrance.
+ */
+export type Gate = (request: NodeRequest) => Refusal | undefined
 
 /**
  * Decides on a request before any byte of a stream: a refusal, or who takes the connection. A hub's `admit` is one. It never

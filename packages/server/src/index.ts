@@ -7,6 +7,7 @@
 export type { Broker, Close, Format, FormatOption, Received } from '@eitherway/core'
 export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
+export type { GateOptions } from './gate.ts'
 export { createHub, type Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'

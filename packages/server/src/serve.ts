@@ -2,21 +2,23 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { show } from '@eitherway/core'
+import { malformed, type Refusal, show } from '@eitherway/core'
 import {
   createListener as createSseListener,
   isAnswering,
   type Request,
   type Response,
+  refuseRequest as rejectRequest,
 } from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
+import { createGate, type Doorkeeper, type GateOptions } from './gate.ts'
 import type { Hub } from './hub.ts'
 
 /** A server of Node's http, https or http2. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** Settings of {@link serve}. */
-export interface ServeOptions {
+export interface ServeOptions extends GateOptions {
   /** The one path on which both transports answer, e.g. `/live`. */
   readonly path: string
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
@@ -28,18 +30,20 @@ export interface ServeOptions {
  * path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application.
- * @throws TypeError when the path does not start with `/` or holds a query.
+ * @throws TypeError when the path does not start with `/` or holds a query, or a host or an origin is none.
  */
-export function serve(
-  hub: Pick<Hub, 'admit'>,
-  server: NodeServer,
-  { path, maxMessageBytes }: ServeOptions,
-): () => void {
+export function serve(hub: Pick<Hub, 'admit'>, server: NodeServer, options: ServeOptions): () => void {
+  const { path, maxMessageBytes } = options
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
-  const onStream = createSseListener(hub.admit)
-  const onUpgrade = createWsListener(hub.admit, maxMessageBytes === undefined ? {} : { maxMessageBytes })
+  const doorkeeper = createGate(options, 'GET')
+  const { gate } = doorkeeper
+  const onStream = createSseListener(hub.admit, { gate })
+  const onUpgrade = createWsListener(
+    hub.admit,
+    maxMessageBytes === undefined ? { gate } : { gate, maxMessageBytes },
+  )
 
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)
 
@@ -50,7 +54,7 @@ export function serve(
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
-      onRequest(request, response, onStream)
+      onRequest(request, response, doorkeeper, onStream)
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
@@ -65,8 +69,9 @@ export function serve(
   server.emit = ours as typeof server.emit
   // Where the application has no listener of its own, what is for another path is refused, or it would hang. For http2 and
   // upgrades Node asks for a listener in any case: without one it wires no responses, and takes an upgrade for a request.
-  const refuseRequest = (_: Request, response: Response) => {
-    if (isAlone(server, 'request')) refuse(response, 404, 'there is nothing at this path')
+  const refuseRequest = (request: Request, response: Response) => {
+    if (response.headersSent || !isAlone(server, 'request')) return
+    rejectRequest(request, response, { status: 404, reason: 'there is nothing at this path' })
   }
   const refuseUpgrade = (_: IncomingMessage, socket: Duplex) => {
     if (socket.writableEnded || !isAlone(server, 'upgrade')) return
@@ -95,25 +100,44 @@ function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
 function onRequest(
   request: Request,
   response: Response,
+  { gate, share, answerPreflight }: Doorkeeper,
   onStream: (request: Request, response: Response) => void,
 ): void {
-  const { method, headers } = request
-  if (method !== 'GET') {
-    refuse(response, 405, `${method} is not for this path; GET an event stream or upgrade to WebSocket`, {
-      Allow: 'GET',
-    })
+  // Somebody else has answered already.
+  if (response.headersSent) return
+  share(request, response)
+  if (request.method !== 'GET') {
+    const refusal = malformed(request) ?? gate(request)
+    if (refusal !== undefined) rejectRequest(request, response, refusal)
+    else if (!answerPreflight(request, response))
+      rejectRequest(request, response, notAllowed(request, response))
     return
   }
+  // A stream passes the same gate.
+  const refusal = misdirected(request)
+  if (refusal === undefined) onStream(request, response)
+  else rejectRequest(request, response, refusal)
+}
+
+function notAllowed({ method }: Request, response: Response): Refusal {
+  response.setHeader('Allow', 'GET')
+  return {
+    status: 405,
+    reason: `${method} is not for this path; GET an event stream or upgrade to WebSocket`,
+  }
+}
+
+/** What asks for something else than a stream. */
+function misdirected({ headers }: Request): Refusal | undefined {
   // A proxy has passed the request on without its Upgrade. A stream would be opened that nobody reads.
   if (headers['sec-websocket-key'] !== undefined) {
-    refuse(response, 426, 'a proxy in between took the Upgrade header away; it has to pass it on')
-    return
+    return { status: 426, reason: 'a proxy in between took the Upgrade header away; it has to pass it on' }
   }
-  if (!acceptsStream(headers.accept)) {
-    refuse(response, 406, 'this path answers with text/event-stream, which the Accept header leaves out')
-    return
+  if (acceptsStream(headers.accept)) return undefined
+  return {
+    status: 406,
+    reason: 'this path answers with text/event-stream, which the Accept header leaves out',
   }
-  onStream(request, response)
 }
 
 /** curl and scripts say `*` or nothing. @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1 */
@@ -124,16 +148,4 @@ function acceptsStream(accept: string | undefined): boolean {
     if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false
     return type === 'text/event-stream' || type === 'text/*' || type === '*/*'
   })
-}
-
-function refuse(
-  response: Response,
-  status: number,
-  reason: string,
-  headers: Record<string, string> = {},
-): void {
-  if (response.headersSent) return
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers })
-  // Both kinds of response have this `end`, but no one signature.
-  ;(response as { end(text: string): void }).end(`${reason}\n`)
 }

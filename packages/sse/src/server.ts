@@ -14,6 +14,10 @@ import {
   createEnding,
   type Encoder,
   type Ending,
+  type Gate,
+  hasBody,
+  malformed,
+  oversized,
   type Refusal,
   type Remote,
   requestArrival,
@@ -22,6 +26,8 @@ import { codec } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions {
+  /** Decides on each request before `admit` does. @defaultValue all get through */
+  readonly gate?: Gate
   /**
    * How long a closed stream may take to carry its last bytes away, in milliseconds; then the socket is destroyed.
    *
@@ -45,20 +51,21 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response) => void {
-  const { closeTimeoutMs = 5000 } = options
+  const { gate, closeTimeoutMs = 5000 } = options
   return (request, given) => {
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
     response.on('error', ignore)
+    // Somebody else has answered already.
+    if (response.headersSent) return
+    const improper =
+      malformed(request) ?? answerless(request, response) ?? gate?.(request) ?? oversized(request)
+    if (improper !== undefined) return refuseRequest(request, response, improper)
     const arrival = requestArrival(request, lastEventIdOf(request))
-    if (arrival === undefined) {
-      answer(invalid)
-      return
-    }
+    if (arrival === undefined) return refuseRequest(request, response, invalid)
     const arrived = arrival
-    const refusal = request.method === 'HEAD' ? headless : isBehind(request, response) ? pipelined : undefined
-    const admission = refusal ?? admit(arrived)
+    const admission = admit(arrived)
     if (admission instanceof Promise) {
       const { socket } = request
       answering.add(socket)
@@ -69,9 +76,9 @@ export function createListener(
     }
 
     function answer(admission: Admission): void {
-      // Somebody else has answered already, or the client did not wait.
+      // The client did not wait, or somebody else has answered meanwhile.
       if (response.headersSent || response.destroyed) return
-      if (typeof admission !== 'function') refuse(response, admission)
+      if (typeof admission !== 'function') refuseRequest(request, response, admission)
       else admission(new SseConnection(request, response, arrived, closeTimeoutMs))
     }
   }
@@ -92,24 +99,30 @@ export function isAnswering(socket: object): boolean {
 }
 
 const invalid: Refusal = { status: 400, reason: 'the request names no valid URL' }
-/** An answer without a body, behind which the next one begins. */
-const headless: Refusal = { status: 405, reason: 'a stream is asked for by GET' }
-const pipelined: Refusal = {
-  status: 503,
-  reason: 'a stream cannot wait behind another answer on one connection',
+
+/** Why a request can have no stream for an answer. */
+function answerless(request: Request, response: ServerResponse): Refusal | undefined {
+  // An answer without a body, behind which the next one begins.
+  if (request.method === 'HEAD') return { status: 405, reason: 'a stream is asked for by GET' }
+  // Another answer has to end first. Behind a stream that never ends this one would never begin, and Node would not even
+  // say that its client is gone.
+  if ('stream' in request || response.socket !== null) return undefined
+  return { status: 503, reason: 'a stream cannot wait behind another answer on one connection' }
 }
 
-/**
- * Whether another answer has to end first. Behind a stream that never ends this one would never begin, and Node would not
- * even say that its client is gone.
- */
-function isBehind(request: Request, response: ServerResponse): boolean {
-  return !('stream' in request) && response.socket === null
-}
-
-function refuse(response: ServerResponse, { status, reason, retryAfterMs }: Refusal): void {
+/** Answers a request that gets no stream with an HTTP status. Headers that were set before are kept. */
+export function refuseRequest(
+  request: Request,
+  response: Response,
+  { status, reason, retryAfterMs }: Refusal,
+): void {
   if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000))
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${reason}\n`)
+  // Nobody reads the body, whose end may never come.
+  if (!('stream' in request) && hasBody(request.headers)) response.setHeader('Connection', 'close')
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.statusCode = status
+  // Both kinds of response have this `end`, but no one signature.
+  ;(response as { end(text: string): void }).end(`${reason}\n`)
 }
 
 /** `no-transform` keeps compressing proxies from holding events back; the third is nginx's word for "do not buffer". */

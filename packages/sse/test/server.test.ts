@@ -441,7 +441,7 @@ describe('over HTTP/1.1, byte by byte', () => {
 
   test('a client of HTTP/1.0 gets the stream without chunks', async () => {
     const { url, accepted } = await serve(http1)
-    const { received } = exchange(url, 'GET /live HTTP/1.0\r\n\r\n')
+    const { received } = exchange(url, 'GET /live HTTP/1.0\r\nHost: localhost\r\n\r\n')
     const connection = await accepted()
     expect(connection.url.href).toBe('http://localhost/live')
     say(connection, 'x')
@@ -514,6 +514,15 @@ describe('over HTTP/1.1, byte by byte', () => {
     ['a Host that is none', 'GET /live HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n'],
     ['a Host with a port that is none', 'GET /live HTTP/1.1\r\nHost: a:b\r\nConnection: close\r\n\r\n'],
     ['no Host', 'GET /live HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['two Hosts', 'GET /live HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'],
+    [
+      'two positions',
+      'GET /live HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\nConnection: close\r\n\r\n',
+    ],
+    [
+      'a body, which ends the connection',
+      'GET /live HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nGET /live HTTP/1.1\r\nHost: a\r\n\r\n',
+    ],
     ['a target with an authority', ask(undefined, 'http://elsewhere.test/live')],
     ['a target without a path', ask(undefined, '*')],
   ])('%s is answered 400, and nobody is asked to accept it', async (_, request) => {

@@ -19,10 +19,13 @@ import {
   type Encoder,
   type Ending,
   fitReason,
+  type Gate,
   type Limits,
   type Message,
+  malformed,
   maxIdBytes,
   maxNameBytes,
+  oversized,
   ProtocolError,
   type Queue,
   type Refusal,
@@ -35,6 +38,8 @@ import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends Limits {
+  /** Decides on each request before `admit` does; a refusal is told as that of `admit` is. @defaultValue all get through */
+  readonly gate?: Gate
   /**
    * How long a closing handshake may take, in milliseconds; then the socket is destroyed.
    *
@@ -67,7 +72,7 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
+  const { gate, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
   const settings = {
     noServer: true,
     clientTracking: false,
@@ -83,13 +88,18 @@ export function createListener(
     const before = bytesWrittenOf(socket)
     // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
     socket.on('error', ignore)
+    const improper = malformed(request) ?? malformedUpgrade(request)
+    if (improper !== undefined) {
+      refuseUpgrade(socket, improper)
+      return
+    }
     const arrival = requestArrival(request)
     if (arrival === undefined) {
       refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
       return
     }
     const arrived = arrival
-    const admission = admit(arrived)
+    const admission = gate?.(request) ?? oversized(request) ?? admit(arrived)
     if (admission instanceof Promise) void admission.then(answer)
     else answer(admission)
 
@@ -126,6 +136,31 @@ function uncork(): void {
   for (const socket of sockets) socket.uncork()
 }
 
+/**
+ * What is wrong with a handshake, of which Node has read no more than its `Upgrade`. Answered by status always: what sends
+ * this is no browser, and must not get a link.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ */
+function malformedUpgrade({ method, httpVersion, headers }: IncomingMessage): Refusal | undefined {
+  if (method !== 'GET') return { status: 405, reason: `an upgrade is asked for by GET, not ${method}` }
+  if (httpVersion !== '1.1') {
+    return {
+      status: 505,
+      reason: `an upgrade takes HTTP/1.1, and this came by ${httpVersion}; a proxy may have to be told (nginx: proxy_http_version 1.1)`,
+    }
+  }
+  const { upgrade = '', 'sec-websocket-version': version, 'sec-websocket-key': key = '' } = headers
+  if (upgrade.toLowerCase() !== 'websocket') {
+    return { status: 400, reason: 'an upgrade from here leads to websocket only' }
+  }
+  if (version !== '13') return { status: 426, reason: 'the version of WebSocket here is 13' }
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(key)) {
+    return { status: 400, reason: 'sec-websocket-key must be 16 bytes in Base64' }
+  }
+  return undefined
+}
+
 function offersOurs({ headers }: IncomingMessage): boolean {
   const offered = headers['sec-websocket-protocol'] ?? ''
   return offered.split(',').some((name) => name.trim() === subprotocol)
@@ -151,8 +186,9 @@ export function refuseUpgrade(socket: Duplex, { status, reason, retryAfterMs }: 
   })
   // Sockets of Node's http are half open by choice: one whose client goes on writing would stay for ever.
   socket.once('finish', () => socket.destroy())
+  const version = status === 426 ? 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' : ''
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n${wait}` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\n${wait}${version}` +
       `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${byteLength(text)}\r\n\r\n${text}`,
   )
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { createMessage, type Frame } from '@eitherway/core'
 import { describe, expect, test } from 'vitest'
 import { clientFrame, raw, start } from './bench.ts'
@@ -32,6 +33,26 @@ describe('the handshake', () => {
     expect((await raw(port)).head).not.toContain('Sec-WebSocket-Extensions')
   })
 })
+
+test.each([
+  ['two Hosts', 400, 'Host: a\r\nHost: b', ''],
+  ['a body', 400, 'Host: a\r\nContent-Length: 5', 'hello'],
+  ['another version', 426, 'Host: a', ''],
+])(
+  'a handshake with %s is answered %i and never 101, also with our subprotocol',
+  async (_, status, lines, body) => {
+    const { port } = await start({ admit: () => expect.unreachable() })
+    const version = status === 426 ? 8 : 13
+    const socket = connect(port, '127.0.0.1')
+    socket.write(
+      `GET /live HTTP/1.1\r\n${lines}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: ${version}\r\n` +
+        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: eitherway.v1\r\n\r\n${body}`,
+    )
+    const answer = (await buffer(socket)).toString()
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer.includes('\r\nSec-WebSocket-Version: 13\r\n')).toBe(status === 426)
+  },
+)
 
 test('a refused upgrade lets go of its socket, also where the client goes on writing', async () => {
   const { port, server } = await start({ admit: () => ({ status: 403, reason: 'no' }) })

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { requestUrl } from '@eitherway/core'
-import { authorityOf } from '../guard.ts'
+import { authorityOf, requestUrl } from '@eitherway/core'
 
 /** Settings of {@link createRunnerAssets}. */
 export interface RunnerAssetsSettings {

@@ -1,4 +1,5 @@
 import { connect } from '@eitherway/client'
+import { sse } from '@eitherway/sse/client'
 import { print } from './print.ts'
 
 /**
@@ -11,14 +12,18 @@ export function start({
   url,
   transport,
   channels,
+  headers,
 }: {
   url: string
   transport: 'sse' | 'ws'
   channels: readonly string[]
+  /** Sent with each request over SSE. */
+  headers?: Readonly<Record<string, string>>
 }): void {
-  const client = connect(url, { transport, channels })
+  const client = connect(url, { transport: headers === undefined ? transport : sse({ headers }), channels })
   client.onGap((gap) => print({ gap }))
   client.onState((state) => print({ state }))
+  void client.closed.then(({ code }) => print({ code }))
   for (const channel of channels) client.on(channel, (data) => print([channel, data]))
   Object.assign(globalThis, {
     client,

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { show } from '@eitherway/core'
+import { type Compression, show } from '@eitherway/core'
 import { createListener as createSseListener, type Request, type Response } from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
 import type { Hub } from './hub.ts'
@@ -16,6 +16,14 @@ export interface ServeOptions {
   readonly path: string
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
+  /**
+   * Whether clients that can read it are sent gzip on SSE and permessage-deflate on WebSocket, compressed once for all of them.
+   * Keep it off where one message holds a secret and what an attacker chose: the size would tell. See the guide on
+   * compression.
+   *
+   * @defaultValue false
+   */
+  readonly compression?: Compression
 }
 
 /**
@@ -23,17 +31,21 @@ export interface ServeOptions {
  * path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application.
- * @throws TypeError when the path does not start with `/` or holds a query.
+ * @throws TypeError when the path does not start with `/` or holds a query, or the threshold of `compression` is no size.
  */
-export function serve(hub: Hub, server: NodeServer, { path, maxMessageBytes }: ServeOptions): () => void {
+export function serve(
+  hub: Hub,
+  server: NodeServer,
+  { path, maxMessageBytes, compression = false }: ServeOptions,
+): () => void {
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
   const { accept, admit } = hub
-  const onStream = createSseListener(accept, { admit })
+  const onStream = createSseListener(accept, { admit, compression })
   const onUpgrade = createWsListener(
     accept,
-    maxMessageBytes === undefined ? { admit } : { admit, maxMessageBytes },
+    maxMessageBytes === undefined ? { admit, compression } : { admit, compression, maxMessageBytes },
   )
 
   /** Sockets that carry a stream of ours, which has no end: a request behind it on the same one can have no answer. */

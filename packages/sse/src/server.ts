@@ -9,6 +9,7 @@ import {
   type Arrival,
   byteLength,
   type Close,
+  type Compression,
   checkClose,
   closeCode,
   createEnding,
@@ -17,8 +18,10 @@ import {
   type Refusal,
   type Remote,
   requestArrival,
+  thresholdOf,
 } from '@eitherway/core'
 import { codec } from './codec.ts'
+import { acceptsGzip, createSections, Gzip } from './compression.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions {
@@ -30,6 +33,13 @@ export interface ListenerOptions {
    * @defaultValue 5000
    */
   readonly closeTimeoutMs?: number
+  /**
+   * Whether clients that take gzip get it. What a turn sends is compressed once for all of them. Keep it off where one message
+   * holds a secret and what an attacker chose: the size would tell.
+   *
+   * @defaultValue false
+   */
+  readonly compression?: Compression
 }
 
 /** Node's request, of http and of http2's compatibility API. */
@@ -42,12 +52,15 @@ export type Response = ServerResponse | Http2ServerResponse
  * `accept`.
  *
  * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them.
+ * @throws TypeError when the threshold of `compression` is no size.
  */
 export function createListener(
   accept: Accept,
   options: ListenerOptions = {},
 ): (request: Request, response: Response) => void {
-  const { admit, closeTimeoutMs = 5000 } = options
+  const { admit, closeTimeoutMs = 5000, compression } = options
+  const thresholdBytes = thresholdOf(compression)
+  const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
   return (request, given) => {
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
@@ -65,7 +78,10 @@ export function createListener(
             ? pipelined
             : admit?.(arrival)
     if (arrival === undefined || refusal !== undefined) refuse(response, refusal ?? invalid)
-    else accept(new SseConnection(request, response, arrival, closeTimeoutMs))
+    else
+      accept(
+        new SseConnection(request, response, arrival, closeTimeoutMs, negotiate(request, response, sections)),
+      )
   }
 }
 
@@ -92,6 +108,21 @@ function refuse(response: ServerResponse, { status, reason, retryAfterMs }: Refu
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${reason}\n`)
 }
 
+/** Chooses the content coding and says so. @returns `undefined` for none. */
+function negotiate(
+  request: Request,
+  response: ServerResponse,
+  sections: Encoder | undefined,
+): Encoder | undefined {
+  if (sections === undefined) return undefined
+  response.appendHeader('Vary', 'Accept-Encoding')
+  const accepted = request.headers['accept-encoding']
+  // A middleware in front may have a coding of its own.
+  if (!acceptsGzip(accepted as string | undefined) || response.hasHeader('Content-Encoding')) return undefined
+  response.setHeader('Content-Encoding', 'gzip')
+  return sections
+}
+
 /** `no-transform` keeps compressing proxies from holding events back; the third is nginx's word for "do not buffer". */
 const head = {
   'Content-Type': 'text/event-stream',
@@ -112,6 +143,7 @@ class SseConnection implements Accepted {
   readonly #stream: ServerHttp2Stream | undefined
   /** Where bytes go and wait. */
   readonly #sink: Writable
+  readonly #gzip: Gzip | undefined
   readonly #closeTimeoutMs: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
@@ -120,7 +152,14 @@ class SseConnection implements Accepted {
   #total: number | undefined
   #waiting: (() => void)[] | undefined
 
-  constructor(request: Request, response: ServerResponse, arrival: Arrival, closeTimeoutMs: number) {
+  /** @param sections - the encoder of a stream that is compressed. */
+  constructor(
+    request: Request,
+    response: ServerResponse,
+    arrival: Arrival,
+    closeTimeoutMs: number,
+    sections: Encoder | undefined,
+  ) {
     this.#arrival = arrival
     this.#response = response
     this.#socket = request.socket
@@ -142,7 +181,8 @@ class SseConnection implements Accepted {
     response.removeHeader('Content-Length')
     response.writeHead(200, isDirect ? chunkedHead : head)
     response.flushHeaders()
-    this.encoder = isDirect ? chunkedFrames : frames
+    this.encoder = sections ?? (isDirect ? chunkedFrames : frames)
+    this.#gzip = sections === undefined ? undefined : new Gzip(isDirect)
     this.#sink = isDirect ? this.#socket : (this.#stream ?? response)
   }
 
@@ -190,7 +230,7 @@ class SseConnection implements Accepted {
     if (this.#ending.close !== undefined) return
     this.#ending.finish(close)
     try {
-      if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }))
+      if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }), true)
       this.#response.end()
     } catch {
       // A `write` that a middleware has put in place: without a last word, but over.
@@ -203,10 +243,11 @@ class SseConnection implements Accepted {
     this.#response.once('close', () => clearTimeout(timer))
   }
 
-  #hand(chunk: string | Uint8Array): void {
-    if (this.#stream !== undefined) this.#written += byteLength(chunk)
-    if (this.#sink === this.#socket) this.#socket.write(chunk)
-    else this.#response.write(chunk)
+  #hand(chunk: string | Uint8Array, isLast = false): void {
+    const bytes = this.#gzip === undefined ? chunk : this.#gzip.next(chunk, isLast)
+    if (this.#stream !== undefined) this.#written += byteLength(bytes)
+    if (this.#sink === this.#socket) this.#socket.write(bytes)
+    else this.#response.write(bytes)
   }
 
   #gone(): void {

@@ -2,6 +2,7 @@ import { createServer as createHttp2Server } from 'node:http2'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lacks, nextPeer, run, startHub, type TestHub, type Told } from './harness.ts'
+import { startNginx } from './proxies.ts'
 import { inChromium, inFirefox, type OpenRuntime, onBun, onDeno, onNode } from './runtimes.ts'
 
 const compression = { thresholdBytes: 256 }
@@ -116,6 +117,31 @@ describe.skipIf(lacks('curl')).each([
     }
     peer.close()
     // It checks the length and the checksum at the end.
+    expect(await reader.exited).toBe(0)
+  })
+})
+
+describe.skipIf(lacks('curl') || lacks('nginx'))('behind nginx', () => {
+  test.each([
+    ['as it comes', []],
+    ['that compresses too', ['gzip on;', 'gzip_types *;', 'gzip_min_length 0;', 'gzip_proxied any;']],
+    ['over HTTP/1.1', ['proxy_http_version 1.1;']],
+  ])('%s, each is heard as it comes, and the answer is sound', async (_, lines) => {
+    await using live = await start()
+    const { hub, origin } = live
+    await using proxy = await startNginx(origin, lines)
+    const connected = nextPeer(hub)
+    const args = ['--compressed', '--no-buffer', '--silent', '--show-error', '--max-time', '20']
+    await using reader = run('curl', [...args, `${proxy.origin}/live?channel=news`], { plain: true })
+    const peer = await connected
+    await reader.take(5)
+    const before = peer.bytesWritten
+    for (const text of ['small', 'x'.repeat(10_000), 'small']) {
+      const id = await hub.publish('news', text)
+      expect(await reader.take(4)).toEqual([`id: ${id}`, 'event: news', `data: ${text}`, ''])
+    }
+    expect(peer.bytesWritten - before).toBeLessThan(1_000)
+    peer.close()
     expect(await reader.exited).toBe(0)
   })
 })

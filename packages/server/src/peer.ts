@@ -176,7 +176,8 @@ export class HubPeer implements Peer, Follower {
       this.#connection.close({ code: closeCode.serverError, reason: 'what was to be sent could not be' })
       return 0
     }
-    // What waited before: a large message is no sign of a slow reader.
+    // What waited before: a large message is no sign of a slow reader. Where the wire compresses, the chunk took less, and so
+    // somewhat more may wait.
     if (queued - chunk.length > this.#settings.maxQueuedBytes) this.#closeAsSlow()
     return queued
   }

@@ -18,8 +18,8 @@ export interface ServeOptions {
   readonly maxMessageBytes?: number
   /**
    * Whether clients that can read it are sent gzip on SSE and permessage-deflate on WebSocket, compressed once for all of them.
-   * Keep it off where one message holds a secret and what an attacker chose: the size would tell. See the guide on
-   * compression.
+   * Keep it off where one turn may send a secret and what an attacker chose to the same peer: the size would tell. See the
+   * guide on compression.
    *
    * @defaultValue false
    */

@@ -34,8 +34,8 @@ export interface ListenerOptions {
    */
   readonly closeTimeoutMs?: number
   /**
-   * Whether clients that take gzip get it. What a turn sends is compressed once for all of them. Keep it off where one message
-   * holds a secret and what an attacker chose: the size would tell.
+   * Whether clients that take gzip get it. What a turn sends is compressed once for all of them. Keep it off where one turn
+   * may send a secret and what an attacker chose to the same peer: the size would tell.
    *
    * @defaultValue false
    */

@@ -53,7 +53,7 @@ export interface ListenerOptions extends Limits {
   readonly closeTimeoutMs?: number
   /**
    * Whether clients that offer permessage-deflate get it. A message is compressed once for all of them. Keep it off where one
-   * message holds a secret and what an attacker chose: the size would tell.
+   * message may hold a secret and what an attacker chose: the size would tell.
    *
    * @defaultValue false
    */

@@ -4,7 +4,7 @@ import type { Encoder, Message } from '@eitherway/core'
 export interface Replays {
   /**
    * All of them in order, in as few chunks as this wire allows, none much larger than what a peer may be given at a time.
-   * Those who come back at the same place get the same chunks.
+   * Those who come back at the same place get the same chunks; those at another, the same from the next cut on.
    */
   chunksOf(messages: readonly Message[], encoder: Encoder): Generator<string | Uint8Array, void>
 }
@@ -26,6 +26,8 @@ interface Kept {
   readonly chunks: Map<Message, string | Uint8Array>
   /** By their first message. Those of other channels, or of a later time, go on differently from there. */
   readonly pieces: Map<Message, Piece[]>
+  /** Before these a piece was cut because it was full. Whoever comes by cuts there as well, and goes on with known pieces. */
+  readonly cuts: Set<Message>
 }
 
 /** Keeps nothing yet. */
@@ -36,7 +38,7 @@ export function createReplays(): Replays {
   function keptFor(encoder: Encoder): Kept {
     let mine = kept.get(encoder)
     if (mine === undefined) {
-      mine = { chunks: new Map(), pieces: new Map() }
+      mine = { chunks: new Map(), pieces: new Map(), cuts: new Set() }
       kept.set(encoder, mine)
     }
     return mine
@@ -85,12 +87,15 @@ export function createReplays(): Replays {
       let piece: Message[] = []
       let size = 0
       for (const message of messages) {
+        const { cuts } = keptFor(encoder)
+        if (size >= pieceBytes) cuts.add(message)
+        if (piece.length > 0 && cuts.has(message)) {
+          yield join(piece, encoder)
+          piece = []
+          size = 0
+        }
         piece.push(message)
         size += encode(message, encoder).length
-        if (size < pieceBytes) continue
-        yield join(piece, encoder)
-        piece = []
-        size = 0
       }
       if (piece.length > 0) yield join(piece, encoder)
     },

@@ -16,6 +16,7 @@ export {
   fitReason,
   mayReturn,
 } from './close.ts'
+export { type Compression, type CompressionOptions, thresholdOf } from './compression.ts'
 export { isDeeper } from './depth.ts'
 export { createEnding, type Ending } from './ending.ts'
 export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'

@@ -125,8 +125,11 @@ export interface Accepted extends Arrival, Closable {
   /** Bytes that were handed over and still wait to be read. */
   readonly queuedBytes: number
   /**
-   * Hands over one encoded frame and returns the bytes still queued. Never throws, and after the end does nothing: the
-   * hub owns the limit, so that one limit serves every transport.
+   * Hands over what the encoder encoded or joined, and returns the bytes still queued. Never throws, and after the end does
+   * nothing: the hub owns the limit, so that one limit serves every transport.
+   *
+   * Connections of one kind that get the same are handed the same chunk, so what the wire makes of it (it may compress) can
+   * be kept with it and made once.
    */
   write(chunk: string | Uint8Array): number
   /** Fulfils when what was written has left, or the connection has ended: whoever waits for it writes no faster than the reader reads. */

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { createHub, type GateOptions, type Hub, type HubOptions, type Peer, serve } from '@eitherway/server'
+import { createHub, type Hub, type HubOptions, type Peer, type ServeOptions, serve } from '@eitherway/server'
 import { afterAll } from 'vitest'
 
 const parts = new Set(process.env['EITHERWAY_PARTS']?.split(','))
@@ -31,7 +31,7 @@ export type Cut = 'closed' | 'reset'
 export async function startHub(
   options: HubOptions = {},
   server: Server | Http2Server = createServer(),
-  gate: GateOptions = {},
+  mount: Omit<ServeOptions, 'path'> = {},
 ): Promise<TestHub> {
   const hub = createHub({ retryMs: 0, ...options })
   const sockets = new Set<Socket>()
@@ -47,7 +47,7 @@ export async function startHub(
       else response.writeHead(200, { 'Content-Type': file.type }).end(file.text)
     })
   }
-  serve(hub, server, { path: '/live', ...gate })
+  serve(hub, server, { path: '/live', ...mount })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

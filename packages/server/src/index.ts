@@ -4,7 +4,15 @@
  *
  * @packageDocumentation
  */
-export type { Broker, Close, Format, FormatOption, Received } from '@eitherway/core'
+export type {
+  Broker,
+  Close,
+  Compression,
+  CompressionOptions,
+  Format,
+  FormatOption,
+  Received,
+} from '@eitherway/core'
 export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
 export type { GateOptions } from './gate.ts'

@@ -1,4 +1,4 @@
-import type { Broker, Encoder, Gap, Message } from '@eitherway/core'
+import type { Broker, Encoder, Gap, History, Message } from '@eitherway/core'
 
 /** A piece of history that a peer missed: about as much as it may be given before it is asked whether it has room. */
 export interface Page {
@@ -22,6 +22,12 @@ export interface Past {
   changed(): void
 }
 
+/** Consecutive messages as one wire has them. */
+interface Joined {
+  readonly last: Message
+  readonly chunks: readonly (string | Uint8Array)[]
+}
+
 /** A page is about so large. */
 const pageBytes = 64 * 1024
 
@@ -29,7 +35,7 @@ const pageBytes = 64 * 1024
 const keptMs = 100
 
 /** What is encoded is kept for the next to come; beyond this it starts over. */
-const maxKeptBytes = 4 * 1024 * 1024
+const maxKeptBytes = 8 * 1024 * 1024
 
 /** As many readings as are kept at most, however little is in them. */
 const maxPages = 256
@@ -48,6 +54,13 @@ export function createPast(broker: Broker, now: () => number): Past {
   let readAt = 0
   /** Each message for each kind of wire: pages that begin elsewhere overlap. */
   let encoded = new Map<Encoder, Map<Message, string | Uint8Array>>()
+  /**
+   * By the channels that they are of, and the first message of each: what begins and ends alike need not be alike in between.
+   * Where the wire compresses, that is done as a chunk is first written, and kept with it.
+   */
+  let joined = new Map<Encoder, Map<string, Map<Message, Joined>>>()
+  /** Where full pages ended, for each set of channels: who comes from elsewhere has only the first page for itself. */
+  let ends = new Map<string, Set<string>>()
   let bytes = 0
 
   function forget(): void {
@@ -59,8 +72,45 @@ export function createPast(broker: Broker, now: () => number): Past {
     bytes += size
     if (bytes <= maxKeptBytes) return
     encoded = new Map()
+    joined = new Map()
+    ends = new Map()
     forget()
     bytes = size
+  }
+
+  /** Ends a page where another has ended. */
+  function align(key: string, { messages, next }: History): Pick<History, 'messages' | 'next'> {
+    const known = ends.get(key)
+    const end = known === undefined ? -1 : messages.findIndex(({ id }) => known.has(id))
+    const last = messages[end]
+    if (last !== undefined && end < messages.length - 1) {
+      return { messages: messages.slice(0, end + 1), next: last.id }
+    }
+    if (next === undefined) return { messages }
+    count(next.length + (known === undefined ? key.length : 0))
+    ends.set(key, (ends.get(key) ?? new Set()).add(next))
+    return { messages, next }
+  }
+
+  function join(
+    key: string,
+    messages: readonly Message[],
+    encoder: Encoder,
+  ): readonly (string | Uint8Array)[] {
+    const [first] = messages
+    const last = messages.at(-1)
+    if (first === undefined || last === undefined) return []
+    const given = joined.get(encoder)?.get(key)?.get(first)
+    if (given?.last === last) return given.chunks
+    const each = messages.map((message) => encode(message, encoder))
+    if (encoder.join === undefined || each.length < 2) return each
+    const chunk = encoder.join(each)
+    count(chunk.length + key.length)
+    const ofKind = joined.get(encoder) ?? new Map<string, Map<Message, Joined>>()
+    const ofChannels = ofKind.get(key) ?? new Map<Message, Joined>()
+    const chunks = [chunk]
+    joined.set(encoder, ofKind.set(key, ofChannels.set(first, { last, chunks })))
+    return chunks
   }
 
   /** Nothing that failed is kept: the next to come tries anew. */
@@ -87,23 +137,16 @@ export function createPast(broker: Broker, now: () => number): Past {
 
   async function read(channels: readonly string[], after: string, until: string | undefined): Promise<Page> {
     const bound = { maxBytes: pageBytes, ...(until === undefined ? {} : { until }) }
-    const { messages, gap, position: end, next } = await broker.history(channels, after, bound)
-    const known = new Map<Encoder, readonly (string | Uint8Array)[]>()
+    const history = await broker.history(channels, after, bound)
+    const lost = history.gap?.channels ?? []
+    const key = JSON.stringify(channels.filter((channel) => !lost.includes(channel)))
+    const { messages, next } = align(key, history)
     return {
       messages,
-      gap,
-      position: end,
+      gap: history.gap,
+      position: history.position,
       next,
-      chunksFor(encoder) {
-        const given = known.get(encoder)
-        if (given !== undefined) return given
-        const each = messages.map((message) => encode(message, encoder))
-        if (encoder.join === undefined || each.length < 2) return each
-        const chunk = encoder.join(each)
-        count(chunk.length)
-        known.set(encoder, [chunk])
-        return [chunk]
-      },
+      chunksFor: (encoder) => join(key, messages, encoder),
     }
   }
 

@@ -196,7 +196,8 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
       this.#connection.close({ code: closeCode.serverError, reason: 'what was to be sent could not be' })
       return 0
     }
-    // What waited before: a large message is no sign of a slow reader.
+    // What waited before: a large message is no sign of a slow reader. Where the wire compresses, the chunk took less, and so
+    // somewhat more may wait.
     if (queued - chunk.length > this.#settings.maxQueuedBytes) this.#closeAsTooSlow()
     else if (queued > highWaterBytes) this.#settings.onBehind(this)
     return queued

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { malformed, type Refusal, show } from '@eitherway/core'
+import { type Compression, malformed, type Refusal, show } from '@eitherway/core'
 import {
   createListener as createSseListener,
   isAnswering,
@@ -23,6 +23,14 @@ export interface ServeOptions extends GateOptions {
   readonly path: string
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
+  /**
+   * Whether clients that can read it are sent gzip on SSE and permessage-deflate on WebSocket, compressed once for all of them.
+   * Keep it off where one turn may send a secret and what an attacker chose to the same peer: the size would tell. See the
+   * guide on compression.
+   *
+   * @defaultValue false
+   */
+  readonly compression?: Compression
 }
 
 /**
@@ -30,19 +38,20 @@ export interface ServeOptions extends GateOptions {
  * path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application.
- * @throws TypeError when the path does not start with `/` or holds a query, or a host or an origin is none.
+ * @throws TypeError when the path does not start with `/` or holds a query, a host or an origin is none, or the threshold of
+ * `compression` is no size.
  */
 export function serve(hub: Pick<Hub, 'admit'>, server: NodeServer, options: ServeOptions): () => void {
-  const { path, maxMessageBytes } = options
+  const { path, maxMessageBytes, compression = false } = options
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
   const doorkeeper = createGate(options, 'GET')
   const { gate } = doorkeeper
-  const onStream = createSseListener(hub.admit, { gate })
+  const onStream = createSseListener(hub.admit, { gate, compression })
   const onUpgrade = createWsListener(
     hub.admit,
-    maxMessageBytes === undefined ? { gate } : { gate, maxMessageBytes },
+    maxMessageBytes === undefined ? { gate, compression } : { gate, compression, maxMessageBytes },
   )
 
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)

@@ -9,6 +9,7 @@ import {
   type Arrival,
   byteLength,
   type Close,
+  type Compression,
   checkClose,
   closeCode,
   createEnding,
@@ -21,8 +22,10 @@ import {
   type Refusal,
   type Remote,
   requestArrival,
+  thresholdOf,
 } from '@eitherway/core'
 import { codec } from './codec.ts'
+import { acceptsGzip, createSections, Gzip } from './compression.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions {
@@ -34,6 +37,13 @@ export interface ListenerOptions {
    * @defaultValue 5000
    */
   readonly closeTimeoutMs?: number
+  /**
+   * Whether clients that take gzip get it. What a turn sends is compressed once for all of them. Keep it off where one turn
+   * may send a secret and what an attacker chose to the same peer: the size would tell.
+   *
+   * @defaultValue false
+   */
+  readonly compression?: Compression
 }
 
 /** Node's request, of http and of http2's compatibility API. */
@@ -46,12 +56,15 @@ export type Response = ServerResponse | Http2ServerResponse
  *
  * @param admit - decides on each request before it is answered, and says who takes the stream; a refusal is its HTTP status.
  * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them.
+ * @throws TypeError when the threshold of `compression` is no size.
  */
 export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response) => void {
-  const { gate, closeTimeoutMs = 5000 } = options
+  const { gate, closeTimeoutMs = 5000, compression } = options
+  const thresholdBytes = thresholdOf(compression)
+  const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
   return (request, given) => {
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
@@ -79,7 +92,10 @@ export function createListener(
       // The client did not wait, or somebody else has answered meanwhile.
       if (response.headersSent || response.destroyed) return
       if (typeof admission !== 'function') refuseRequest(request, response, admission)
-      else admission(new SseConnection(request, response, arrived, closeTimeoutMs))
+      else {
+        const coding = negotiate(request, response, sections)
+        admission(new SseConnection(request, response, arrived, closeTimeoutMs, coding))
+      }
     }
   }
 }
@@ -125,6 +141,21 @@ export function refuseRequest(
   ;(response as { end(text: string): void }).end(`${reason}\n`)
 }
 
+/** Chooses the content coding and says so. @returns `undefined` for none. */
+function negotiate(
+  request: Request,
+  response: ServerResponse,
+  sections: Encoder | undefined,
+): Encoder | undefined {
+  if (sections === undefined) return undefined
+  response.appendHeader('Vary', 'Accept-Encoding')
+  const accepted = request.headers['accept-encoding']
+  // A middleware in front may have a coding of its own.
+  if (!acceptsGzip(accepted as string | undefined) || response.hasHeader('Content-Encoding')) return undefined
+  response.setHeader('Content-Encoding', 'gzip')
+  return sections
+}
+
 /** `no-transform` keeps compressing proxies from holding events back; the third is nginx's word for "do not buffer". */
 const head = {
   'Content-Type': 'text/event-stream',
@@ -145,6 +176,7 @@ class SseConnection implements Accepted {
   readonly #stream: ServerHttp2Stream | undefined
   /** Where bytes go and wait. */
   readonly #sink: Writable
+  readonly #gzip: Gzip | undefined
   readonly #closeTimeoutMs: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
@@ -154,7 +186,14 @@ class SseConnection implements Accepted {
   #waiting: (() => void)[] | undefined
   #onDrain: (() => void) | undefined
 
-  constructor(request: Request, response: ServerResponse, arrival: Arrival, closeTimeoutMs: number) {
+  /** @param sections - the encoder of a stream that is compressed. */
+  constructor(
+    request: Request,
+    response: ServerResponse,
+    arrival: Arrival,
+    closeTimeoutMs: number,
+    sections: Encoder | undefined,
+  ) {
     this.#arrival = arrival
     this.#response = response
     this.#socket = request.socket
@@ -174,7 +213,8 @@ class SseConnection implements Accepted {
     response.removeHeader('Content-Length')
     response.writeHead(200, isDirect ? chunkedHead : head)
     response.flushHeaders()
-    this.encoder = isDirect ? chunkedFrames : frames
+    this.encoder = sections ?? (isDirect ? chunkedFrames : frames)
+    this.#gzip = sections === undefined ? undefined : new Gzip(isDirect)
     this.#sink = isDirect ? this.#socket : (this.#stream ?? response)
   }
 
@@ -232,7 +272,7 @@ class SseConnection implements Accepted {
     if (this.#ending.close !== undefined) return
     this.#ending.finish(close)
     try {
-      if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }))
+      if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }), true)
       this.#response.end()
     } catch {
       // A `write` that a middleware has put in place: without a last word, but over.
@@ -245,10 +285,11 @@ class SseConnection implements Accepted {
     this.#response.once('close', () => clearTimeout(timer))
   }
 
-  #hand(chunk: string | Uint8Array): void {
-    if (this.#stream !== undefined) this.#written += byteLength(chunk)
-    if (this.#sink === this.#socket) this.#socket.write(chunk)
-    else this.#response.write(chunk)
+  #hand(chunk: string | Uint8Array, isLast = false): void {
+    const bytes = this.#gzip === undefined ? chunk : this.#gzip.next(chunk, isLast)
+    if (this.#stream !== undefined) this.#written += byteLength(bytes)
+    if (this.#sink === this.#socket) this.#socket.write(bytes)
+    else this.#response.write(bytes)
   }
 
   #gone(): void {

@@ -10,7 +10,10 @@ import { createListener } from '../src/server.ts'
 
 describe('the codec of Server-Sent Events', () => codecSuite({ test, codec, cuts: 'anywhere' }))
 
-describe('Server-Sent Events over http', () => {
+describe.each([
+  { name: 'http', compression: false },
+  { name: 'http, compressed', compression: { thresholdBytes: 0 } },
+])('Server-Sent Events over $name', ({ compression }) => {
   transportSuite({
     test,
     direction: 'one-way',
@@ -18,7 +21,9 @@ describe('Server-Sent Events over http', () => {
     async setup() {
       const waiting: ((connection: ServerConnection) => void)[] = []
       const sockets = new Set<Socket>()
-      const server = createServer(createListener(() => (connection) => waiting.shift()?.(connection)))
+      const server = createServer(
+        createListener(() => (connection) => waiting.shift()?.(connection), { compression }),
+      )
       server.on('connection', (socket) => sockets.add(socket))
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')

@@ -74,17 +74,24 @@ async function connect(url: URL, request: ConnectOptions, options: WsOptions): P
   return connection
 }
 
-/** The package's class, with the limits that a platform's own would not take. */
+/**
+ * The package's class, with the limits that a platform's own would not take. It offers compression as a platform's does, of
+ * what it is sent: the limit holds for what comes out of it. What it sends itself it never compresses, which would take a
+ * context of its own.
+ */
 async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
   const { WebSocket } = await import('ws')
   const options = {
     maxPayload: maxMessageBytes + headRoomBytes,
-    perMessageDeflate: false,
+    perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
     closeTimeout: 5000,
   }
   return class extends WebSocket {
     constructor(url: URL, protocols: string[]) {
       super(url, protocols, options)
+    }
+    override send(data: string | Uint8Array): void {
+      super.send(data, { compress: false })
     }
   } as unknown as WebSocketLike
 }

@@ -104,6 +104,9 @@ function missing(shown: string): ProtocolError {
 export function closeOfError(error: unknown): Close | undefined {
   if (!(error instanceof Error)) return undefined
   const { code } = error as { code?: unknown }
+  // zlib's: what was to be inflated is no deflate.
+  if (typeof code === 'string' && code.startsWith('Z_'))
+    return { code: 1007, reason: fitReason(error.message) }
   if (typeof code !== 'string' || !code.startsWith('WS_ERR_')) return undefined
   return { code: closeCodes.get(code) ?? closeCode.protocolError, reason: fitReason(error.message) }
 }

@@ -8,6 +8,7 @@ import {
   byteLength,
   type Close,
   type Codec,
+  type Compression,
   checkClose,
   closeCode,
   closeOfRefusal,
@@ -32,9 +33,11 @@ import {
   type Remote,
   requestArrival,
   type ServerConnection,
+  thresholdOf,
 } from '@eitherway/core'
-import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { closeOfError, codec, plain, subprotocol } from './codec.ts'
+import { createDeflate, type Deflate, offersDeflate } from './compression.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends Limits {
@@ -46,6 +49,13 @@ export interface ListenerOptions extends Limits {
    * @defaultValue 5000
    */
   readonly closeTimeoutMs?: number
+  /**
+   * Whether clients that offer permessage-deflate get it. A message is compressed once for all of them. Keep it off where one
+   * message may hold a secret and what an attacker chose: the size would tell.
+   *
+   * @defaultValue false
+   */
+  readonly compression?: Compression
 }
 
 /** `close` follows, and says it all. */
@@ -67,22 +77,24 @@ const headRoomBytes = 4096
  * subprotocol learns a refusal by the close code that says the same, since a browser shows no status of a refused upgrade;
  * any other learns the HTTP status.
  * @returns a listener for upgrade requests; whoever mounts it chooses them.
+ * @throws TypeError when the threshold of `compression` is no size.
  */
 export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { gate, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000 } = options
+  const { gate, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000, compression } = options
+  const thresholdBytes = thresholdOf(compression)
   const settings = {
     noServer: true,
     clientTracking: false,
-    // Frames are written beside `ws`, straight to the socket: with compression on, `ws` might hold frames back meanwhile.
     perMessageDeflate: false,
     maxPayload: maxMessageBytes + headRoomBytes,
     closeTimeout: closeTimeoutMs,
     handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
   } as const
-  const server = new WebSocketServer(settings)
+  const uncompressed: Kind = { server: new WebSocketServer(settings), ours: frames, plain: plainFrames }
+  const compressed = thresholdBytes === undefined ? undefined : createCompressed(settings, thresholdBytes)
   return (request, socket, head) => {
     // The bytes that the handshake itself takes count as the connection's.
     const before = bytesWrittenOf(socket)
@@ -110,8 +122,9 @@ export function createListener(
         return
       }
       corkTurn(socket)
-      server.handleUpgrade(request, socket, head, (webSocket) => {
-        const connection = new WsConnection(webSocket, socket, arrived, maxMessageBytes, before)
+      const kind = compressed !== undefined && offersDeflate(request.headers) ? compressed : uncompressed
+      kind.server.handleUpgrade(request, socket, head, (webSocket) => {
+        const connection = new WsConnection(webSocket, socket, arrived, maxMessageBytes, before, kind)
         if (isRefused) turnAway(connection, admission)
         else admission(connection)
       })
@@ -161,6 +174,29 @@ function malformedUpgrade({ method, httpVersion, headers }: IncomingMessage): Re
   return undefined
 }
 
+/** Links that agreed on the same extensions, and so may share what is encoded for them. */
+interface Kind {
+  readonly server: WebSocketServer
+  /** With our subprotocol. */
+  readonly ours: Encoder
+  /** Without. */
+  readonly plain: Encoder
+}
+
+/**
+ * Neither side keeps a context: we could share none, and an inflater starts each message of a client anew. `ws` itself has
+ * nothing to compress, for it sends control frames only.
+ */
+function createCompressed(settings: ServerOptions, thresholdBytes: number): Kind {
+  const perMessageDeflate = { serverNoContextTakeover: true, clientNoContextTakeover: true }
+  const deflate = createDeflate(thresholdBytes)
+  return {
+    server: new WebSocketServer({ ...settings, perMessageDeflate }),
+    ours: framed(codec, { deflate }),
+    plain: framed(plain, { deflate, heartbeat: ping }),
+  }
+}
+
 function offersOurs({ headers }: IncomingMessage): boolean {
   const offered = headers['sec-websocket-protocol'] ?? ''
   return offered.split(',').some((name) => name.trim() === subprotocol)
@@ -196,6 +232,7 @@ export function refuseUpgrade(socket: Duplex, { status, reason, retryAfterMs }: 
 /** A link of `ws`, whose frames go past it to the socket. */
 class WsConnection implements Accepted {
   readonly direction = 'two-way'
+  readonly encoder: Encoder
   readonly messages: Queue<Message> = createQueue<Message>()
   readonly #ending: Ending
   readonly #webSocket: WebSocket
@@ -214,7 +251,9 @@ class WsConnection implements Accepted {
     arrival: Arrival,
     maxMessageBytes: number,
     before: number,
+    { ours, plain }: Kind,
   ) {
+    this.encoder = webSocket.protocol === subprotocol ? ours : plain
     this.#webSocket = webSocket
     this.#socket = socket
     this.#arrival = arrival
@@ -247,9 +286,6 @@ class WsConnection implements Accepted {
   }
   get lastEventId(): string {
     return this.#arrival.lastEventId
-  }
-  get encoder(): Encoder {
-    return this.#isPlain ? plainFrames : frames
   }
   get closed(): Promise<Close> {
     return this.#ending.closed
@@ -342,25 +378,37 @@ const bytesWrittenOf = (socket: Duplex): number =>
  * for each, at a quarter more CPU. It goes to the socket that Node's `upgrade` event handed over, whole and in one write,
  * so it never falls inside a frame of `ws`.
  */
-function framed({ encode }: Codec, heartbeat?: Uint8Array): Encoder {
+function framed({ encode }: Codec, { deflate, heartbeat }: Framing = {}): Encoder {
   return {
     encode(frame) {
       if (frame.type === 'heartbeat' && heartbeat !== undefined) return heartbeat
       const payload = encode(frame)
       if (payload.length === 0 && frame.type !== 'message') return payload
-      return toWire(payload)
+      const deflated = deflate?.(payload)
+      const opcode = typeof payload === 'string' ? text : binary
+      return deflated === undefined ? toWire(opcode, payload) : toWire(opcode | rsv1, deflated)
     },
     join: (chunks) => Buffer.concat(chunks as readonly Uint8Array[]),
   }
 }
 
+interface Framing {
+  readonly deflate?: Deflate
+  /** What a link sends that has no word for it. */
+  readonly heartbeat?: Uint8Array
+}
+
+const text = 1
+const binary = 2
+/** "This message is compressed." @see https://www.rfc-editor.org/rfc/rfc7692#section-6 */
+const rsv1 = 0x40
+
 /** An unmasked frame: a final text or binary message. @see https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
-function toWire(payload: string | Uint8Array): Buffer {
-  const text = typeof payload === 'string'
-  const size = text ? Buffer.byteLength(payload) : payload.byteLength
+function toWire(bits: number, payload: string | Uint8Array): Buffer {
+  const size = Buffer.byteLength(payload)
   const head = size < 126 ? 2 : size < 65_536 ? 4 : 10
   const frame = Buffer.allocUnsafe(head + size)
-  frame[0] = text ? 0x81 : 0x82
+  frame[0] = 0x80 | bits
   if (head === 2) {
     frame[1] = size
   } else if (head === 4) {
@@ -370,11 +418,12 @@ function toWire(payload: string | Uint8Array): Buffer {
     frame[1] = 127
     frame.writeBigUInt64BE(BigInt(size), 2)
   }
-  if (text) frame.write(payload, head)
+  if (typeof payload === 'string') frame.write(payload, head)
   else frame.set(payload, head)
   return frame
 }
 
 const frames = framed(codec)
 /** A plain link has no word for a heartbeat, so an empty ping keeps the proxies in between awake. */
-const plainFrames = framed(plain, Uint8Array.of(0x89, 0))
+const ping = Uint8Array.of(0x89, 0)
+const plainFrames = framed(plain, { heartbeat: ping })

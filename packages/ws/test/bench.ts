@@ -62,7 +62,10 @@ export interface RawClient {
   readonly closed: Promise<unknown>
 }
 
-export async function raw(port: number, { subprotocol = '', path = '/live' } = {}): Promise<RawClient> {
+export async function raw(
+  port: number,
+  { subprotocol = '', extensions = '', path = '/live' } = {},
+): Promise<RawClient> {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
   ends.push(() => void socket.destroy())
@@ -85,7 +88,8 @@ export async function raw(port: number, { subprotocol = '', path = '/live' } = {
   }
   socket.write(
     `GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
-      `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${subprotocol && `Sec-WebSocket-Protocol: ${subprotocol}\r\n`}\r\n`,
+      `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${subprotocol && `Sec-WebSocket-Protocol: ${subprotocol}\r\n`}` +
+      `${extensions && `Sec-WebSocket-Extensions: ${extensions}\r\n`}\r\n`,
   )
   await until(() => received.includes('\r\n\r\n'))
   const end = received.indexOf('\r\n\r\n') + 4

@@ -24,7 +24,12 @@ const clients = {
   "undici's WebSocket": ws({ WebSocket: UndiciWebSocket as unknown as WebSocketLike }),
 }
 
-describe.each(Object.entries(clients))('WebSocket over http, by %s', (_, transport) => {
+const wires = Object.entries(clients).flatMap(([name, transport]) => [
+  { name, transport, compression: false },
+  { name: `${name}, compressed`, transport, compression: { thresholdBytes: 0 } },
+])
+
+describe.each(wires)('WebSocket over http, by $name', ({ transport, compression }) => {
   transportSuite({
     test,
     direction: 'two-way',
@@ -36,7 +41,7 @@ describe.each(Object.entries(clients))('WebSocket over http, by %s', (_, transpo
       server.on('connection', (socket) => sockets.add(socket))
       server.on(
         'upgrade',
-        createListener(() => (connection) => waiting.shift()?.(connection)),
+        createListener(() => (connection) => waiting.shift()?.(connection), { compression }),
       )
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')

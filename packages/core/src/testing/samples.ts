@@ -1,5 +1,6 @@
 import type { Frame } from '../frame.ts'
 import { createMessage, type Message } from '../message.ts'
+import { seeded } from './suite.ts'
 
 /** Every byte there is, in order. */
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
@@ -76,3 +77,9 @@ export const frameSamples: readonly Frame[] = [
   { type: 'close', close: { code: 1000, reason: '' } },
   { type: 'close', close: { code: 4008, reason: 'read faster, "please" — ü' } },
 ]
+
+/** Text of so many bytes that hardly compresses, so that a wire which does still has to carry it. */
+export function noise(bytes: number): string {
+  const random = seeded(1)
+  return Array.from({ length: bytes }, () => String.fromCharCode(33 + Math.floor(random() * 94))).join('')
+}

@@ -3,7 +3,7 @@ import { ConnectError } from '../errors.ts'
 import type { Frame } from '../frame.ts'
 import { createMessage, type Message } from '../message.ts'
 import type { Connection, ConnectOptions, Direction, ServerConnection, Transport } from '../transport.ts'
-import { frameSamples, messageSamples } from './samples.ts'
+import { frameSamples, messageSamples, noise } from './samples.ts'
 import { assert, assertEqual, failureOf, type TestFunction, within } from './suite.ts'
 
 /** A server with a transport that reaches it, made anew for each test. */
@@ -207,7 +207,7 @@ export function transportSuite<D extends Direction>({
 
   check('what a client does not read is counted by the server', async ({ link }) => {
     const { server } = await link()
-    const chunk = server.encoder.encode(frameOf(createMessage('flood', 'x'.repeat(60_000), '1')))
+    const chunk = server.encoder.encode(frameOf(createMessage('flood', noise(60_000), '1')))
     let queued = 0
     // The sockets in between take a few megabytes; what they do not take waits here.
     for (let count = 0; count < 1_000 && queued < 2_000_000; count += 1) queued = server.write(chunk)
@@ -220,10 +220,11 @@ export function transportSuite<D extends Direction>({
   check('the bytes that left are counted', async ({ link }) => {
     const { client, server } = await link()
     const before = server.bytesWritten
-    server.write(server.encoder.encode(frameOf(createMessage('count', 'x'.repeat(10_000), '1'))))
+    server.write(server.encoder.encode(frameOf(createMessage('count', noise(10_000), '1'))))
     await takeMessages(client, 1)
     const grown = server.bytesWritten - before
-    assert(grown >= 10_000 && grown < 12_000, `10,000 bytes of data left, and ${grown} were counted`)
+    // A wire that compresses makes a fifth less even of this.
+    assert(grown >= 8_000 && grown < 12_000, `10,000 bytes of data left, and ${grown} were counted`)
   })
 
   check('an aborted signal refuses to connect', async ({ transport, url }) => {

@@ -6,12 +6,14 @@ export async function start({
   url,
   transport,
   channels,
+  format = 'json',
 }: {
   url: string
   transport: 'sse' | 'ws'
   channels: readonly string[]
+  format?: 'json' | 'text'
 }): Promise<void> {
-  const client = connect(url, { transport, channels })
+  const client = connect(url, { transport, channels, format })
   client.onGap((gap) => print({ gap }))
   client.on('question', (data) => {
     if (client.direction === 'two-way') void client.send('answer', data)

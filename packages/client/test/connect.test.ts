@@ -122,6 +122,24 @@ describe('hearing', () => {
     await client.close()
   })
 
+  test('what waited for a message goes on before the next one is heard, also when both came at once', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const heard: unknown[] = []
+    const { called, call } = nextCall()
+    const listening = new Promise((resolve) => client.on('first', resolve)).then(() => {
+      client.on('second', (data) => call(heard.push(data)))
+    })
+    const server = await accepted()
+    write(server, 'first', 1)
+    write(server, 'second', 2)
+    write(server, 'second', 3)
+    await listening
+    await called
+    expect(heard[0]).toBe(2)
+    await client.close()
+  })
+
   test('after `close` in a handler nothing more reaches any handler, even of what has arrived', async () => {
     const { transport, accepted } = createBench('one-way')
     const client = connect(url, { transport })

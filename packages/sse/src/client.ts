@@ -240,8 +240,9 @@ function open(response: Response, abort: AbortController, limits: Limits | undef
   function take({ decoded, failure }: Decoded): void {
     owed -= decoded.length
     for (const frame of decoded) {
-      if (frame.type === 'close') return finish(frame.close)
-      frames.push(frame, 0)
+      // Nothing counts after it: a queue that has ended takes no more.
+      if (frame.type === 'close') finish(frame.close)
+      else frames.push(frame, 0)
     }
     if (failure !== undefined) finish({ code: failure.closeCode, reason: fitReason(failure.message) })
   }

@@ -26,6 +26,8 @@ import { openPair } from './pair.mjs'
  * @property {string} about - Markdown, below the title: what is done and counted
  * @property {readonly Figure[]} figures
  * @property {readonly string[]} [contenders] - where not all of them can do it
+ * @property {(rows: readonly import('./table.mjs').TitledRow[]) => import('./table.mjs').TitledRow[]} [rowsOf] - its own
+ * rows, where they are no servers
  * @property {(bench: Bench) => Promise<void>} run
  *
  * A table.

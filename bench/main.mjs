@@ -36,10 +36,11 @@ async function run({ settings, scenarios, contenders, against, markdown, json })
   for (const name of scenarios) {
     /** @type {import('./bench.mjs').Scenario} */
     const scenario = (await import(`./scenarios/${name}.mjs`)).default
+    const own = scenario.rowsOf?.(rows) ?? rows
     await scenario.run({
       settings,
       chance,
-      rows: rows.filter(({ contender }) => scenario.contenders?.includes(contender) ?? true),
+      rows: own.filter(({ contender }) => scenario.contenders?.includes(contender) ?? true),
       add: (sample) => samples.push({ ...sample, scenario: name }),
       miss: (what) => missed.push(`${name}: ${what}`),
       say: (what) =>
@@ -48,11 +49,12 @@ async function run({ settings, scenarios, contenders, against, markdown, json })
     const results = scenario.figures.map((figure) => ({
       figure,
       scenario: name,
+      rows: own,
       samples: samples.filter((sample) => sample.scenario === name && sample.figure === figure.name),
     }))
     const tables = results
       .filter((result) => result.samples.length > 0)
-      .map((result) => tableOf(result.figure, result.samples, rows).join('\n'))
+      .map((result) => tableOf(result.figure, result.samples, own).join('\n'))
     parts.push({ title: scenario.title, about: scenario.about, tables, results })
   }
 
@@ -61,13 +63,7 @@ async function run({ settings, scenarios, contenders, against, markdown, json })
     ...parts.flatMap(({ title, about, tables }) => [`### ${title}`, about, ...tables]),
     ...(against === undefined
       ? []
-      : [
-          `### Against ${against}`,
-          againstOf(
-            parts.flatMap(({ results }) => results),
-            rows,
-          ).join('\n'),
-        ]),
+      : [`### Against ${against}`, againstOf(parts.flatMap(({ results }) => results)).join('\n')]),
     '### This run',
     facts.join('\n'),
   ].join('\n\n')

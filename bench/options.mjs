@@ -11,6 +11,7 @@ export const scenarioNames = /** @type {const} */ ([
   'connect',
   'storm',
   'publish',
+  'read',
 ])
 
 /** Between these lines of a Markdown file the tables are written. */
@@ -33,6 +34,7 @@ const sizes = {
     histories: [10, 100, 1000, 10_000],
     channels: [1, 100, 10_000],
     subscribers: [10, 100, 1000],
+    readBytes: [7, 65_536, 1_048_576],
   },
   quick: {
     clients: [100, 1000],
@@ -49,6 +51,7 @@ const sizes = {
     histories: [10, 1000],
     channels: [1, 1000],
     subscribers: [10, 300],
+    readBytes: [7, 65_536],
   },
 }
 

@@ -227,6 +227,25 @@ describe('iterating', () => {
     await client.close()
   })
 
+  test('that awaits much for each message is not left behind by many that come at once', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, maxQueuedBytes: 10_000 })
+    const heard: unknown[] = []
+    const reading = (async () => {
+      for await (const { data } of client) {
+        for (let turns = 0; turns < 20; turns += 1) await undefined
+        heard.push(data)
+      }
+    })()
+    const server = await accepted()
+    for (let at = 0; at < 1000; at += 1) write(server, 'prices', at)
+    server.close({ code: 1000, reason: '' })
+    // Not by the client, whose end would not wait for its readers either.
+    await client.closed
+    await reading
+    expect(heard).toEqual(Array.from({ length: 1000 }, (_, at) => at))
+  })
+
   test('that is left early costs nothing any more', async () => {
     const { transport, accepted } = createBench('one-way')
     const client = connect(url, { transport, maxQueuedBytes: 1_000 })

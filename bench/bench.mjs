@@ -28,6 +28,8 @@ import { openPair } from './pair.mjs'
  * @property {readonly Figure[]} figures
  * @property {readonly string[]} [contenders] - where not all of them can do it; those that speak two wires only take part
  * where they are named
+ * @property {(rows: readonly import('./table.mjs').TitledRow[]) => import('./table.mjs').TitledRow[]} [rowsOf] - its own
+ * rows, where they are no servers
  * @property {(settings: import('./options.mjs').Settings, rows: number) => number} [estimateMs] - how long it takes, about
  * @property {(bench: Bench) => Promise<void>} run
  *

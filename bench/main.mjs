@@ -113,7 +113,7 @@ async function scenarioOf(name, rows) {
   const scenario = (await import(`./scenarios/${name}.mjs`)).default
   const takesPart = (/** @type {import('./table.mjs').TitledRow} */ { contender, isMixed }) =>
     scenario.contenders?.includes(contender) ?? !isMixed
-  return { scenario, rows: rows.filter(takesPart) }
+  return { scenario, rows: (scenario.rowsOf?.(rows) ?? rows).filter(takesPart) }
 }
 
 /**

@@ -12,6 +12,7 @@ export const scenarioNames = /** @type {const} */ ([
   'storm',
   'publish',
   'crowd',
+  'read',
 ])
 
 /** Between these lines of a Markdown file the tables are written. */
@@ -37,6 +38,7 @@ const sizes = {
     subscribers: [10, 100, 1000],
     crowdClients: 19_000,
     crowdSeconds: 10,
+    readBytes: [7, 65_536, 1_048_576],
   },
   quick: {
     clients: [100, 1000],
@@ -56,6 +58,7 @@ const sizes = {
     subscribers: [10, 300],
     crowdClients: 1000,
     crowdSeconds: 3,
+    readBytes: [7, 65_536],
   },
 }
 

@@ -38,11 +38,12 @@ process.on('exit', () => {
 })
 
 /**
+ * Starts a process that answers questions, and that goes with this one.
  * @param {number} core
  * @param {string} runtime
  * @param {string[]} args
  */
-function start(core, runtime, args) {
+export function start(core, runtime, args) {
   const [program, ...rest] = isPinned ? ['taskset', '-c', `${core}`, runtime, ...args] : [runtime, ...args]
   // JSON, which Bun speaks as well.
   const child = spawn(/** @type {string} */ (program), rest, {
@@ -55,14 +56,14 @@ function start(core, runtime, args) {
 }
 
 /** @param {import('node:child_process').ChildProcess} child */
-async function stop(child) {
+export async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
   await exited
 }
 
-const pathOf = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.meta.url))
+export const pathOf = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.meta.url))
 const bun = () => createRequire(import.meta.url).resolve('bun/bin/bun.exe')
 
 /**

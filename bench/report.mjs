@@ -26,11 +26,12 @@ import { againstOf, tableOf } from './table.mjs'
  * know to read them
  */
 export function reportOf(outcome) {
-  const { begun, samples, rows, against } = outcome
+  const { begun, samples, against } = outcome
   const results = begun.flatMap((scenario) =>
     scenario.figures.map((figure) => ({
       figure,
       scenario: scenario.name,
+      rows: scenario.rowsOf?.(outcome.rows) ?? outcome.rows,
       samples: samples.filter((sample) => sample.scenario === scenario.name && sample.figure === figure.name),
     })),
   )
@@ -38,10 +39,13 @@ export function reportOf(outcome) {
   const sections = begun.flatMap(({ name, title, about }) => {
     const tables = present.filter(({ scenario }) => scenario === name)
     if (tables.length === 0) return []
-    return [`### ${title}`, about, ...tables.map((one) => tableOf(one.figure, one.samples, rows).join('\n'))]
+    return [
+      `### ${title}`,
+      about,
+      ...tables.map((one) => tableOf(one.figure, one.samples, one.rows).join('\n')),
+    ]
   })
-  const compared =
-    against === undefined ? [] : [`### Against ${against}`, againstOf(results, rows).join('\n')]
+  const compared = against === undefined ? [] : [`### Against ${against}`, againstOf(results).join('\n')]
   const facts = factsOf(outcome)
   return { text: [...sections, ...compared, '### This run', facts.join('\n')].join('\n\n'), facts }
 }

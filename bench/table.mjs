@@ -101,13 +101,12 @@ export function tableOf(figure, samples, rows) {
 
 /**
  * How ours of today stands to ours of another commit.
- * @param {readonly { figure: Figure, scenario: string, samples: readonly Sample[] }[]} results
- * @param {readonly TitledRow[]} rows
+ * @param {readonly { figure: Figure, scenario: string, rows: readonly TitledRow[], samples: readonly Sample[] }[]} results
  * @returns {string[]} the lines of a table
  */
-export function againstOf(results, rows) {
+export function againstOf(results) {
   const lines = ['| Scenario | Figure | Row | new / old | |', '| --- | --- | --- | --- | --- |']
-  for (const { figure, scenario, samples } of results) {
+  for (const { figure, scenario, rows, samples } of results) {
     const valuesOf = indexOf(samples)
     for (const old of rows.filter(({ name }) => name.includes('@'))) {
       const cases = [...new Set(samples.filter(({ row }) => row === old.name).map((sample) => sample.case))]

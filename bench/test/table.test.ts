@@ -104,7 +104,7 @@ test('today against another commit: new to old, over all sizes', () => {
     ...values('ours-ws@main', 'b', seven),
   ]
   const lineOf = (by: number) =>
-    againstOf([{ figure: figure('raw'), scenario: 'fanout', samples: old(by) }], both).at(-1)
+    againstOf([{ figure: figure('raw'), scenario: 'fanout', rows: both, samples: old(by) }]).at(-1)
   expect(lineOf(1.25)).toBe('| fanout | CPU | ours-ws | 1.25 (1.25–1.25) | slower |')
   expect(lineOf(0.8)).toBe('| fanout | CPU | ours-ws | 0.80 (0.80–0.80) | faster |')
   expect(lineOf(1)).toBe('| fanout | CPU | ours-ws | 1.00 (1.00–1.00) | tie |')

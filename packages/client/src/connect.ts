@@ -142,6 +142,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       if (isGreeting(frame)) hasBrought = true
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
+    isBehind: () => inbox.isBehind,
     lost(loss) {
       isMending = false
       outbox.detach()

@@ -22,6 +22,8 @@ export interface Inbox {
   on(event: string, handler: Handler): () => void
   iterate(): AsyncIterator<Received>
   deliver(message: Message): void
+  /** Whether an iteration has more than half of what may wait in it. */
+  readonly isBehind: boolean
   /** Nothing will be heard any more: iterations end, handlers are still. */
   end(): void
 }
@@ -81,6 +83,10 @@ export function createInbox({ format, maxQueuedBytes, onError }: InboxOptions): 
           onError(error)
         }
       }
+    },
+    get isBehind() {
+      for (const { bytes } of iterations) if (bytes > maxQueuedBytes / 2) return true
+      return false
     },
     end() {
       ended = true

@@ -31,6 +31,8 @@ export interface LinkEvents {
   /** Another link, which has brought a frame already, has taken over. */
   handed(connection: Connection, request: LinkRequest): void
   frame(frame: Frame): void
+  /** Whether somebody who reads what the frames bring is far behind. */
+  isBehind(): boolean
   lost(loss: Loss): void
   /** A transport broke its contract. */
   failed(error: unknown): void
@@ -51,6 +53,9 @@ export interface Links {
   /** Ends every link. */
   drop(close?: Close): void
 }
+
+/** Turns of the microtask queue that one frame may leave to those who are behind. */
+const maxTurns = 32
 
 interface Link {
   readonly abort: AbortController
@@ -91,12 +96,15 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
   async function pump(link: Link, connection: Connection, frames: AsyncIterator<Frame>): Promise<void> {
     try {
       for (;;) {
-        // Asked again for each frame: what it led to may have ended or replaced this link.
+        // Asked again for each frame: what it led to may have ended or replaced this link. A turn for each, on purpose: what
+        // waited for a message goes on before the next one is heard.
         if (link !== current) return
         const { done, value } = await frames.next()
         if (link !== current) return
         if (done) break
         events.frame(value)
+        // Much came at once, and whoever iterates awaits this and that for each message without being slow.
+        for (let turns = 0; turns < maxTurns && events.isBehind(); turns += 1) await undefined
       }
     } catch (error) {
       if (link === current) events.failed(error)

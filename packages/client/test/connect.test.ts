@@ -122,6 +122,24 @@ describe('hearing', () => {
     await client.close()
   })
 
+  test('what waited for a message goes on before the next one is heard, also when both came at once', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport })
+    const heard: unknown[] = []
+    const { called, call } = nextCall()
+    const listening = new Promise((resolve) => client.on('first', resolve)).then(() => {
+      client.on('second', (data) => call(heard.push(data)))
+    })
+    const server = await accepted()
+    write(server, 'first', 1)
+    write(server, 'second', 2)
+    write(server, 'second', 3)
+    await listening
+    await called
+    expect(heard[0]).toBe(2)
+    await client.close()
+  })
+
   test('after `close` in a handler nothing more reaches any handler, even of what has arrived', async () => {
     const { transport, accepted } = createBench('one-way')
     const client = connect(url, { transport })
@@ -207,6 +225,25 @@ describe('iterating', () => {
     ).rejects.toThrow('an iteration was left behind: more than 1000 bytes wait to be read')
     expect(client.state).toBe('open')
     await client.close()
+  })
+
+  test('that awaits much for each message is not left behind by many that come at once', async () => {
+    const { transport, accepted } = createBench('one-way')
+    const client = connect(url, { transport, maxQueuedBytes: 10_000 })
+    const heard: unknown[] = []
+    const reading = (async () => {
+      for await (const { data } of client) {
+        for (let turns = 0; turns < 20; turns += 1) await undefined
+        heard.push(data)
+      }
+    })()
+    const server = await accepted()
+    for (let at = 0; at < 1000; at += 1) write(server, 'prices', at)
+    server.close({ code: 1000, reason: '' })
+    // Not by the client, whose end would not wait for its readers either.
+    await client.closed
+    await reading
+    expect(heard).toEqual(Array.from({ length: 1000 }, (_, at) => at))
   })
 
   test('that is left early costs nothing any more', async () => {

@@ -160,8 +160,11 @@ function malformed(event: string, data: string | Uint8Array, cause?: unknown): P
   )
 }
 
-/** Throws when a message is over the limit. @internal */
-export function checkSize(bytes: number, limit: number): void {
+/** Throws when a message's data is over the limit, in bytes. @internal */
+export function checkSize(data: string | Uint8Array, limit: number): void {
+  // Text is at most three bytes for each of its units, so nearly all of it needs no count, which would copy it.
+  if (typeof data === 'string' && data.length * 3 <= limit) return
+  const bytes = byteLength(data)
   if (bytes <= limit) return
   throw new ProtocolError(
     `a message of ${bytes} bytes is over the limit of ${limit}; raise \`maxMessageBytes\` on this side if it is expected`,

@@ -141,7 +141,7 @@ const codec: Codec = {
       push(chunk) {
         const [id, event, data] = JSON.parse(chunk as string) as [string, string, string | number[]]
         const content = typeof data === 'string' ? data : Uint8Array.from(data)
-        checkSize(byteLength(content), maxMessageBytes)
+        checkSize(content, maxMessageBytes)
         return [fromTriple({ id, event, data: content })]
       },
     }

@@ -29,17 +29,20 @@ interface Waiter {
   resolve(): void
 }
 
-interface Reader<T> {
-  resolve(result: IteratorResult<T, undefined>): void
-  reject(error: Error): void
+interface Entry<T> {
+  readonly item: T
+  readonly bytes: number
 }
+
+/** Whoever waits for an item. It waits only where no item does. */
+type Reader<T> = (result: IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>>) => void
 
 /** A class, and nothing made before it is needed: a server has one for each peer, most of which never say a word. */
 class Line<T> implements Queue<T> {
   bytes = 0
   readonly #onLeave: (() => void) | undefined
-  /** In order. Those before `#head` are taken. */
-  #items: ({ readonly item: T; readonly bytes: number } | undefined)[] | undefined
+  /** In order. Those before `#head` are taken; `undefined` where all are. */
+  #items: (Entry<T> | undefined)[] | undefined
   #head = 0
   #ended = false
   #failure: Error | undefined
@@ -52,10 +55,14 @@ class Line<T> implements Queue<T> {
 
   push(item: T, bytes: number): number {
     if (this.#ended) return this.bytes
+    const reader = this.#readers?.shift()
+    if (reader !== undefined) {
+      reader({ done: false, value: item })
+      return this.bytes
+    }
     this.#items ??= []
     this.#items.push({ item, bytes })
     this.bytes += bytes
-    this.#serve()
     return this.bytes
   }
 
@@ -63,7 +70,8 @@ class Line<T> implements Queue<T> {
     if (this.#ended) return
     this.#ended = true
     this.#failure = error
-    this.#serve()
+    for (const reader of this.#readers ?? []) reader(this.#last())
+    this.#readers = undefined
     this.#release()
   }
 
@@ -89,10 +97,12 @@ class Line<T> implements Queue<T> {
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    return new Promise((resolve, reject) => {
+    // What is there already costs its reader one turn of the microtask queue and one promise.
+    if (this.#items !== undefined) return Promise.resolve({ done: false, value: this.#take(this.#items) })
+    if (this.#ended) return this.#last()
+    return new Promise((resolve) => {
       this.#readers ??= []
-      this.#readers.push({ resolve, reject })
-      this.#serve()
+      this.#readers.push(resolve)
     })
   }
 
@@ -101,28 +111,17 @@ class Line<T> implements Queue<T> {
     this.#onLeave?.()
   }
 
-  /** Gives whoever reads what there is for it. */
-  #serve(): void {
-    while (this.#readers !== undefined && this.#readers.length > 0) {
-      const entry = this.#items?.[this.#head]
-      if (entry === undefined && !this.#ended) return
-      const reader = this.#readers.shift() as Reader<T>
-      if (entry !== undefined) {
-        this.#take()
-        reader.resolve({ done: false, value: entry.item })
-      } else if (this.#failure !== undefined) {
-        // It is met once; after it the iteration is over.
-        reader.reject(this.#failure)
-        this.#failure = undefined
-      } else {
-        reader.resolve({ done: true, value: undefined })
-      }
-    }
+  async #last(): Promise<IteratorResult<T, undefined>> {
+    const failure = this.#failure
+    // It is met once; after it the iteration is over.
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+    return { done: true, value: undefined }
   }
 
-  #take(): void {
-    const items = this.#items ?? []
-    this.bytes -= items[this.#head]?.bytes ?? 0
+  #take(items: (Entry<T> | undefined)[]): T {
+    const { item, bytes } = items[this.#head] as Entry<T>
+    this.bytes -= bytes
     items[this.#head] = undefined
     this.#head += 1
     if (this.#head === items.length) {
@@ -134,6 +133,7 @@ class Line<T> implements Queue<T> {
       this.#head = 0
     }
     this.#release()
+    return item
   }
 
   #release(): void {

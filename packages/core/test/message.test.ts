@@ -60,6 +60,10 @@ test('data that is neither text nor bytes is refused by its kind', () => {
 
 test('bytes are counted as UTF-8', () => {
   expect([byteLength('aü€😀'), byteLength(new Uint8Array(3)), byteLength('')]).toEqual([10, 3, 0])
+  for (const length of [1, 255, 256, 257, 10_000]) {
+    expect(byteLength('\x7f'.repeat(length))).toBe(length)
+    expect(byteLength(`${'x'.repeat(length - 1)}\x80`)).toBe(length + 1)
+  }
 })
 
 test('values in errors are short and show their control characters', () => {

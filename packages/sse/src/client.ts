@@ -7,6 +7,7 @@ import {
   closeCode,
   closeCodeOfStatus,
   createEnding,
+  createQueue,
   type Decoder,
   type Frame,
   fitReason,
@@ -197,34 +198,53 @@ function checkContentType(address: URL, response: Response): void {
 function open(response: Response, abort: AbortController, limits: Limits | undefined): OneWayConnection {
   const decoder = codec.decoder(limits)
   const reader = response.body?.getReader()
+  const frames = createQueue<Frame>()
+  const iterator = frames[Symbol.asyncIterator]()
   const ending = createEnding(() => {
+    frames.end()
     abort.abort()
     // For a fetch that does not heed its signal. One that does has broken the body by now, and cancelling fails.
     reader?.cancel().catch(() => undefined)
   })
   const { closed } = ending
   const finish = (close: Close) => ending.finish(close)
-  abort.signal.addEventListener('abort', () => finish({ code: closeCode.normal, reason: 'aborted' }))
+  /** Ends the link from this side: what has arrived already is not read any more. */
+  function leave(close: Close): void {
+    finish(close)
+    frames.drop()
+  }
+  abort.signal.addEventListener('abort', () => {
+    // An ending of its own aborts as well; what came before it is still to be read.
+    if (ending.close === undefined) leave({ code: closeCode.normal, reason: 'aborted' })
+  })
 
-  async function* frames(): AsyncGenerator<Frame, void, undefined> {
+  /** Frames that were asked for, less those that came. */
+  let owed = 0
+  let isReading = false
+  /** Reads while frames are owed, and no further: whoever reads slowly holds the server back. */
+  async function read(): Promise<void> {
+    isReading = true
     try {
-      for (;;) {
+      while (owed > 0 && ending.close === undefined) {
         const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
         if (ending.close !== undefined) return
         if (done) return finish({ code: closeCode.abnormal, reason: 'the stream ended' })
-        const { decoded, failure } = push(decoder, value)
-        for (const frame of decoded) {
-          if (frame.type === 'close') return finish(frame.close)
-          yield frame
-          if (ending.close !== undefined) return
-        }
-        if (failure !== undefined) {
-          return finish({ code: failure.closeCode, reason: fitReason(failure.message) })
-        }
+        take(push(decoder, value))
       }
     } catch (error) {
       finish({ code: closeCode.abnormal, reason: fitReason(`the stream broke: ${reasonOf(error)}`) })
+    } finally {
+      isReading = false
     }
+  }
+  function take({ decoded, failure }: Decoded): void {
+    owed -= decoded.length
+    for (const frame of decoded) {
+      // Nothing counts after it: a queue that has ended takes no more.
+      if (frame.type === 'close') finish(frame.close)
+      else frames.push(frame, 0)
+    }
+    if (failure !== undefined) finish({ code: failure.closeCode, reason: fitReason(failure.message) })
   }
 
   return {
@@ -232,9 +252,19 @@ function open(response: Response, abort: AbortController, limits: Limits | undef
     closed,
     close(close = { code: closeCode.normal, reason: '' }) {
       checkClose(close)
-      finish(close)
+      leave(close)
     },
-    [Symbol.asyncIterator]: frames,
+    [Symbol.asyncIterator]: () => ({
+      next() {
+        owed += 1
+        if (owed > 0 && !isReading) void read()
+        return iterator.next()
+      },
+      async return() {
+        frames.drop()
+        return { done: true, value: undefined }
+      },
+    }),
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  byteLength,
   type Codec,
   checkSize,
   type Decoder,
@@ -89,7 +88,10 @@ function fromBase64(text: string): Uint8Array | undefined {
   } catch {
     return undefined
   }
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+  // A loop: `Uint8Array.from` with a function takes thirty times as long.
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at)
+  return bytes
 }
 
 function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Decoder {
@@ -126,10 +128,7 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
     },
     onEvent({ id = '', event = defaultEvent, data }) {
       const content = fromDataUrl(data)
-      checkSize(
-        typeof content === 'string' ? atMost(content, maxMessageBytes) : content.byteLength,
-        maxMessageBytes,
-      )
+      checkSize(content, maxMessageBytes)
       const frame = fromTriple({ id, event, data: content })
       // Not every frame has room for the id of its block. [spec] `id:` without a value sets the position back to the
       // beginning, where a message's own `''` leaves it.
@@ -175,9 +174,4 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
 function idOf(frame: Frame): string {
   if (frame.type === 'message') return frame.message.id
   return 'id' in frame ? frame.id : ''
-}
-
-/** The byte length of text, counted only where it could be over the limit. */
-function atMost(text: string, limit: number): number {
-  return text.length * 3 <= limit ? text.length : byteLength(text)
 }

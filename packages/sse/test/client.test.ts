@@ -783,6 +783,37 @@ describe('the stream', () => {
     expect(read).toEqual(['heartbeat', 'heartbeat', 'heartbeat', 'heartbeat', 'heartbeat', 'message'])
   })
 
+  test('is read no further than it was asked for', async () => {
+    let pulls = 0
+    const slices = ['data: 1\n\ndata: 2\n\ndata: 3\n\nda', 'ta: 4\n', '\n', 'data: 5\n\n']
+    const body = new ReadableStream(
+      {
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode(slices[pulls]))
+          pulls += 1
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const fetch: FetchLike = async () =>
+      new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+    const frames = (await connect('/', { options: { fetch } }))[Symbol.asyncIterator]()
+    const pulled: [unknown, number][] = []
+    while (pulls < slices.length) {
+      const { value } = await frames.next()
+      pulled.push([value.type === 'message' ? value.message.data : value.type, pulls])
+    }
+    // What completes no message is a sign of life, and an answer.
+    expect(pulled).toEqual([
+      ['1', 1],
+      ['2', 1],
+      ['3', 1],
+      ['heartbeat', 2],
+      ['4', 3],
+      ['5', 4],
+    ])
+  })
+
   test('may be compressed', async () => {
     const connection = await connect('/gzip')
     expect(requests[0]?.headers['accept-encoding']).toContain('gzip')

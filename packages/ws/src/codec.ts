@@ -1,5 +1,4 @@
 import {
-  byteLength,
   type Close,
   type Codec,
   checkSize,
@@ -30,7 +29,7 @@ export const plain: Codec = {
   decoder({ maxMessageBytes = defaultMaxMessageBytes } = {}) {
     return {
       push(data) {
-        checkSize(byteLength(data), maxMessageBytes)
+        checkSize(data, maxMessageBytes)
         return [{ type: 'message', message: Object.freeze({ id: '', event: defaultEvent, data }) }]
       },
     }
@@ -54,7 +53,7 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}) {
   return {
     push(chunk: string | Uint8Array): Frame[] {
       const frame = fromTriple(typeof chunk === 'string' ? splitText(chunk) : splitBytes(chunk))
-      if (frame.type === 'message') checkSize(byteLength(frame.message.data), maxMessageBytes)
+      if (frame.type === 'message') checkSize(frame.message.data, maxMessageBytes)
       return [frame]
     },
   }

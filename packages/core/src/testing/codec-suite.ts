@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import type { Codec, Frame } from '../frame.ts'
-import { byteLength, createMessage } from '../message.ts'
+import { byteLength, createMessage, type Message } from '../message.ts'
 import { dataSamples, frameSamples, messageSamples } from './samples.ts'
 import { assert, assertEqual, failureOf, seeded, type TestFunction } from './suite.ts'
 
@@ -85,6 +85,27 @@ export function codecSuite({ test, codec, cuts }: CodecSuite): void {
     }
   })
 
+  for (const { name, sent, sliceBytes } of growing) {
+    test(`takes time in proportion to its size: ${name}`, () => {
+      const slicesOf = (units: number) => {
+        const chunks = sent(units).map((message) => codec.encode({ type: 'message', message }))
+        return cuts === 'anywhere' ? slicesOfSize(concat(chunks.map(toBytes)), sliceBytes) : chunks
+      }
+      const [small, large] = [slicesOf(4_096), slicesOf(4_096 * 16)]
+      assertEqual(
+        decode(codec, large),
+        sent(4_096 * 16).map((message) => ({ type: 'message', message })),
+        'what came out',
+      )
+      // In quadratic time the second would be sixteen times the first.
+      const many = least(() => {
+        for (let left = 16; left > 0; left -= 1) decode(codec, small)
+      })
+      const one = least(() => decode(codec, large))
+      assert(one < many * 4, `16 small streams took ${many} ms, one that is 16 times as large took ${one} ms`)
+    })
+  }
+
   test('a message of exactly the limit passes, one byte more is refused with 1009', async () => {
     for (const data of ['x'.repeat(1_000), `${'ü'.repeat(500)}`, new Uint8Array(1_000)]) {
       const fits: Frame = { type: 'message', message: createMessage('sample', data, '1') }
@@ -132,6 +153,56 @@ export function codecSuite({ test, codec, cuts }: CodecSuite): void {
       assertEqual(typeof frame.message.data, typeof data, `the kind of data of: ${name}`)
     }
   })
+}
+
+/** Streams that grow: of so many units of text or bytes, cut into slices of a size. */
+const growing: readonly { name: string; sent: (units: number) => Message[]; sliceBytes: number }[] = [
+  {
+    name: 'a long line, byte by byte',
+    sent: (units) => [createMessage('sample', 'x'.repeat(units), '1')],
+    sliceBytes: 1,
+  },
+  {
+    name: 'a long line beyond ASCII, in slices that cut its letters',
+    sent: (units) => [createMessage('sample', 'ü€'.repeat(units / 2), '1')],
+    sliceBytes: 7,
+  },
+  {
+    name: 'many lines in one message, byte by byte',
+    sent: (units) => [createMessage('sample', 'a line\n'.repeat(units / 7), '1')],
+    sliceBytes: 1,
+  },
+  {
+    name: 'text with CR, byte by byte',
+    sent: (units) => [createMessage('sample', 'a line\r'.repeat(units / 7), '1')],
+    sliceBytes: 1,
+  },
+  {
+    name: 'bytes, in small slices',
+    sent: (units) => [createMessage('sample', new Uint8Array(units).fill(7), '1')],
+    sliceBytes: 7,
+  },
+  {
+    name: 'many messages in one slice',
+    sent: (units) => Array.from({ length: units / 8 }, (_, at) => createMessage('sample', 'x', `${at}`)),
+    sliceBytes: Number.POSITIVE_INFINITY,
+  },
+]
+
+/** The least that it takes, in milliseconds: anything may happen to a machine once. */
+function least(run: () => void): number {
+  const times = Array.from({ length: 3 }, () => {
+    const start = performance.now()
+    run()
+    return performance.now() - start
+  })
+  return Math.min(...times)
+}
+
+function slicesOfSize(bytes: Uint8Array, size: number): Uint8Array[] {
+  const slices: Uint8Array[] = []
+  for (let at = 0; at < bytes.byteLength; at += size) slices.push(bytes.subarray(at, at + size))
+  return slices
 }
 
 function decode(codec: Codec, slices: readonly (string | Uint8Array)[]): Frame[] {

@@ -162,6 +162,31 @@ export function transportSuite<D extends Direction>({
     assertEqual(seen, numbered(3).map(frameOf), 'what came out')
   })
 
+  check('after `close` nothing comes out, also where the server ended the link already', async ({ link }) => {
+    const { client, server } = await link()
+    for (const message of numbered(50)) server.write(server.encoder.encode(frameOf(message)))
+    server.close()
+    const seen: Frame[] = []
+    for await (const frame of client) {
+      if (!countable(frame)) continue
+      seen.push(frame)
+      if (seen.length === 3) client.close()
+    }
+    assertEqual(seen, numbered(3).map(frameOf), 'what came out')
+  })
+
+  check('reads that are asked for at once are answered in order, and after the end', async ({ link }) => {
+    const { client, server } = await link()
+    const frames = client[Symbol.asyncIterator]()
+    const reads = Array.from({ length: 40 }, () => frames.next())
+    for (const message of numbered(20)) server.write(server.encoder.encode(frameOf(message)))
+    server.close()
+    const results = await within(Promise.all(reads), 'all answers')
+    const read = results.flatMap(({ done, value }) => (done || !countable(value) ? [] : [value]))
+    assertEqual(read, numbered(20).map(frameOf), 'what was read')
+    assertEqual((await within(frames.next(), 'a read after the end')).done, true, 'done')
+  })
+
   check('closing twice, from either end, keeps the first reason', async ({ link }) => {
     const { client, server } = await link()
     client.close({ code: 4001, reason: 'first' })

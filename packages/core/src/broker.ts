@@ -42,8 +42,8 @@ export interface Broker {
   publish(channel: string, event: string, data: string | Uint8Array): Promise<string>
   /** Hears from now on. @returns its undo. */
   subscribe(listener: BrokerListener): () => void
-  /** The id after which the next message will be: that of the newest, or one before the first. */
-  position(): Promise<string>
+  /** The id after which the next message will be: that of the newest, or one before the first. At once, where it is known. */
+  position(): string | Promise<string>
   /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
   history(channels: readonly string[], after: string, page?: HistoryPage): Promise<History>
 }

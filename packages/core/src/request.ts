@@ -107,7 +107,8 @@ export function oversized({ url = '' }: NodeRequest): Refusal | undefined {
       reason: `a URL's path and query are at most ${maxTargetBytes} bytes, not ${url.length}`,
     }
   }
-  if (url.split('&').length > maxParameters) {
+  // A shorter one cannot have as many.
+  if (url.length > maxParameters && url.split('&').length > maxParameters) {
     return { status: 400, reason: `a URL has at most ${maxParameters} parameters` }
   }
   return undefined

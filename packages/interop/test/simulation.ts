@@ -416,7 +416,7 @@ function createLedger(): Ledger {
       const index = epochs.length
       epochs.push('')
       now = index * perBroker
-      void broker.position().then((id) => {
+      void Promise.resolve(broker.position()).then((id) => {
         epochs[index] = id.split('-')[0] ?? ''
       })
       const lag = async () => {

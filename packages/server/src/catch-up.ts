@@ -8,25 +8,36 @@ const nothing: ReadonlySet<string> = new Set()
  * The greeting of a peer that follows channels, what it missed, and then what came meanwhile: from here on every message
  * reaches it, once. It is held, and follows its channels, already.
  *
- * What it missed is read a page at a time, each when there is room for it: a reader that stands still keeps one page alive.
+ * @returns `undefined` where that is done at once, as for all who come for the first time to a hub that knows its position.
  */
-export async function catchUp<Context>(
+export function catchUp<Context>(
   peer: HubPeer<Context>,
   past: Past,
   greetings: Greetings,
-): Promise<void> {
-  const greet = (id: string) => {
-    for (const chunk of greetings.for(peer.encoder, id)) peer.write(chunk)
-  }
-  if (peer.lastEventId === '') {
-    greet(await past.position())
-    await peer.release(nothing)
-    return
-  }
+): Promise<void> | undefined {
+  if (peer.lastEventId !== '') return replay(peer, past, greetings)
+  const position = past.position()
+  if (typeof position !== 'string') return position.then((known) => begin(peer, greetings, known))
+  return begin(peer, greetings, position)
+}
+
+/** Of what waits while it is held, nothing has reached it yet. */
+function begin<Context>(
+  peer: HubPeer<Context>,
+  greetings: Greetings,
+  position: string,
+): Promise<void> | undefined {
+  for (const chunk of greetings.for(peer.encoder, position)) peer.write(chunk)
+  return peer.release(nothing)
+}
+
+/** Reads what was missed a page at a time, each when there is room for it: a reader that stands still keeps one page alive. */
+async function replay<Context>(peer: HubPeer<Context>, past: Past, greetings: Greetings): Promise<void> {
   let channels = peer.names
   let page = await past.page(channels, peer.lastEventId)
   const { position } = page
-  greet(page.gap === undefined ? peer.lastEventId : '')
+  const from = page.gap === undefined ? peer.lastEventId : ''
+  for (const chunk of greetings.for(peer.encoder, from)) peer.write(chunk)
   const known = new Set([position])
   let isBehind = false
   for (;;) {

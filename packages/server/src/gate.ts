@@ -67,7 +67,8 @@ export function createGate(options: GateOptions, methods: string): Doorkeeper {
   function share(request: Request, response: Response): void {
     // A middleware of the application's has done it.
     if (response.hasHeader('Access-Control-Allow-Origin')) return
-    if (origins !== '*') vary(response, 'Origin')
+    // Where all pages, or none, are let in, there is one answer for all of them that get one.
+    if (listed.size > 0) vary(response, 'Origin')
     const { origin } = request.headers
     if (origin === undefined || !isListed(origin)) return
     response.setHeader('Access-Control-Allow-Origin', origins === '*' ? '*' : origin)

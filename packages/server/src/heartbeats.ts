@@ -41,6 +41,7 @@ export function createHeartbeats(everyMs: number): Heartbeats {
 
   return {
     add(reader) {
+      if (timer === undefined) return
       // The group whose turn has just been: the first heartbeat comes after a whole round.
       reader.slot = turn
       groups[turn]?.add(reader)

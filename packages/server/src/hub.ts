@@ -181,12 +181,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     signal('eitherway:peer:open', () => ({ peer }))
     // Between its request and now the hub may have begun to close.
     if (leaving !== undefined) peer.close({ code: leaving.code, reason: leaving.reason })
-    else if (peer.names.length > 0) resume(peer).then(() => welcome(peer, connection), tell)
-    else {
-      // A stream of its own: its ids are the application's, and the hub has no position to give.
-      for (const chunk of greetings.for(peer.encoder, '')) peer.write(chunk)
-      welcome(peer, connection)
-    }
+    else resume(peer, connection)
   }
 
   function welcome(peer: HubPeer<Context>, connection: ServerConnection): void {
@@ -195,17 +190,29 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
   }
 
-  async function resume(peer: HubPeer<Context>): Promise<void> {
+  function resume(peer: HubPeer<Context>, connection: ServerConnection): void {
+    if (peer.names.length === 0) {
+      // A stream of its own: its ids are the application's, and the hub has no position to give.
+      for (const chunk of greetings.for(peer.encoder, '')) peer.write(chunk)
+      welcome(peer, connection)
+      return
+    }
     peer.hold()
     // What was published before is not for this one.
     outgoing.flush()
     for (const channel of peer.names) follow(channel, peer)
-    try {
-      await catchUp(peer, past, greetings)
-    } catch (error) {
-      peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
-      throw error
-    }
+    const caught = catchUp(peer, past, greetings)
+    if (caught === undefined) welcome(peer, connection)
+    else
+      caught.then(
+        () => welcome(peer, connection),
+        (error) => lose(peer, error),
+      )
+  }
+
+  function lose(peer: HubPeer<Context>, error: unknown): void {
+    peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
+    tell(error)
   }
 
   /** One message after the other. No `for await`, whose frame would be kept for each peer that never says a word. */

@@ -140,7 +140,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async position() {
+    position() {
       return idOf(seq)
     },
     async history(channels, after, { maxBytes = Number.POSITIVE_INFINITY, until } = {}) {

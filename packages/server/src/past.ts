@@ -15,7 +15,7 @@ export interface Page {
 /** What lies behind, read once for all who come at one time: after a restart thousands ask for the same. */
 export interface Past {
   /** The id after which the next message will be. */
-  position(): Promise<string>
+  position(): string | Promise<string>
   /** A piece of what followed `after` in these channels, up to `until` or the newest. */
   page(channels: readonly string[], after: string, until?: string): Promise<Page>
   /** A message was heard: what has been read is no longer all. Whoever asks from here on is given what is read anew. */
@@ -49,7 +49,7 @@ const maxPages = 256
  * @param now - milliseconds, from whenever.
  */
 export function createPast(broker: Broker, now: () => number): Past {
-  let position: Promise<string> | undefined
+  let position: string | Promise<string> | undefined
   let pages = new Map<string, Promise<Page>>()
   let readAt = 0
   /** Each message for each kind of wire: pages that begin elsewhere overlap. */
@@ -153,7 +153,10 @@ export function createPast(broker: Broker, now: () => number): Past {
   return {
     position() {
       freshen()
-      position ??= kept(broker.position())
+      if (position === undefined) {
+        const found = broker.position()
+        position = typeof found === 'string' ? found : kept(found)
+      }
       return position
     },
     page(channels, after, until) {

@@ -247,11 +247,21 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
     this.#held = true
   }
 
-  /** Lets it go, but for the messages of these ids, and takes them at once again. */
-  async release(known: ReadonlySet<string>): Promise<void> {
+  /**
+   * Lets it go, but for the messages of these ids, and takes them at once again.
+   *
+   * @returns `undefined` where that is done at once.
+   */
+  release(known: ReadonlySet<string>): Promise<void> | undefined {
     // What is published and still on its way here may be among the known.
     this.#settings.flush()
     this.#backlog?.forget(known)
+    if (this.#backlog !== undefined) return this.#unload()
+    this.#held = false
+    return undefined
+  }
+
+  async #unload(): Promise<void> {
     for (let next = this.#backlog?.shift(); next !== undefined; next = this.#backlog?.shift()) {
       this.#tellLost()
       await this.paceChunk(next.chunk)

@@ -54,7 +54,8 @@ export function serve(hub: Pick<Hub, 'admit'>, server: NodeServer, options: Serv
     maxMessageBytes === undefined ? { gate, compression } : { gate, compression, maxMessageBytes },
   )
 
-  const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(`${path}?`)
+  const withQuery = `${path}?`
+  const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(withQuery)
 
   // Every listener of an event hears it, so one that wants a request for itself has to stand before them all. On purpose
   // not by taking the others off: those added later, as frameworks do, would then answer our path with a 404 as well.

@@ -6,12 +6,21 @@ export async function start({
   url,
   transport,
   channels,
+  tokens,
 }: {
   url: string
   transport: 'sse' | 'ws'
   channels: readonly string[]
+  /** Shown in turn: the next whenever one is to be renewed, which is told. */
+  tokens?: readonly string[]
 }): Promise<void> {
-  const client = connect(url, { transport, channels })
+  let at = 0
+  const token = ({ renew }: { readonly renew: boolean }) => {
+    print({ renew })
+    if (renew) at += 1
+    return tokens?.[at]
+  }
+  const client = connect(url, { transport, channels, ...(tokens !== undefined && { token }) })
   client.onGap((gap) => print({ gap }))
   client.on('question', (data) => {
     if (client.direction === 'two-way') void client.send('answer', data)

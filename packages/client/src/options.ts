@@ -81,7 +81,7 @@ export function checkChannels(names: readonly string[]): readonly string[] {
 }
 
 /** The longest that a timer can wait; beyond, it would fire at once. */
-export const maxTimerMs = 2 ** 31 - 1
+export const maxTimerMs: number = 2 ** 31 - 1
 
 /** Where nobody hears of errors. */
 export function report(error: unknown): void {

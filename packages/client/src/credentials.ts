@@ -1,4 +1,4 @@
-import { ConnectError, checkToken, closeCode, closeCodeOfStatus, kind } from '@eitherway/core'
+import { ConnectError, closeCode, closeCodeOfStatus, kind } from '@eitherway/core'
 import type { ClientOptions } from './options.ts'
 
 /** What one link shows. */
@@ -55,7 +55,6 @@ export function createCredentials(
       signal.throwIfAborted()
       const renew = isDue
       const token = await unlessAborted(given(renew, signal), signal)
-      if (token !== undefined) checkToken(token)
       // One that was asked for before it came due is no answer to that.
       if (renew) isDue = false
       return { token, isRenewed: renew }

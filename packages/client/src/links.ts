@@ -153,8 +153,9 @@ export function createLinks(
       const timer = setTimeout(() => end(link), ms)
       try {
         const { connection, frames, first } = await prove(link, request).catch((error: unknown) => {
-          if (!(error instanceof ConnectError) || link !== candidate) throw error
-          if (!credentials?.mayRenew(error.closeCode, link.isRenewed === true)) throw error
+          const closed = error instanceof ConnectError ? error.closeCode : closeCode.protocolError
+          if (!credentials?.mayRenew(closed, link.isRenewed === true)) throw error
+          // There is a link that lives, and somebody who waits: at once, and not more than this once.
           return prove(link, request)
         })
         if (link !== candidate)

@@ -252,6 +252,28 @@ test('a refusal by status is turned away as well', async () => {
   await client.close()
 })
 
+test('a renewed one that is refused by status is the end, whatever the link before had brought', async () => {
+  const bench = createBench('one-way')
+  let tries = 0
+  const transport: Transport<'one-way'> = {
+    ...bench.transport,
+    async connect(to, options) {
+      tries += 1
+      if (tries === 1) return bench.transport.connect(to, options)
+      throw new ConnectError('answered 401', { retryable: false, status: 401, closeCode: 4501 })
+    },
+  }
+  const { client } = start({ transport, channels: ['a'] })
+  const first = await bench.accepted()
+  hello(first)
+  await stateOf(client, 'open')
+  first.close(expired)
+  await stateOf(client, 'waiting')
+  afterWait()
+  expect((await client.closed).code).toBe(4501)
+  expect([tries, asked]).toEqual([2, [false, true]])
+})
+
 describe('a second link', () => {
   async function opened(given?: Partial<ClientOptions>, ask?: Ask) {
     const setup = start({ channels: ['a'], ...given }, ask)
@@ -289,6 +311,27 @@ describe('a second link', () => {
     write(first, 'a', 1, 'e-1')
     await vi.waitFor(() => expect(heard).toEqual([1]))
     expect([client.state, client.channels, links()]).toEqual(['open', ['a'], 3])
+    await client.close()
+  })
+
+  test('that was asked for its token before the first expired does not count as renewed', async () => {
+    let give: (token: string) => void = () => {}
+    const { client, accepted, first } = await opened({}, () =>
+      asked.length === 2
+        ? new Promise((resolve) => {
+            give = resolve
+          })
+        : `t${asked.length}`,
+    )
+    const failed = expect(client.subscribe('b')).rejects.toThrow('1012')
+    await vi.waitFor(() => expect(asked).toHaveLength(2))
+    first.close(expired)
+    await stateOf(client, 'waiting')
+    give('t2')
+    ;(await accepted()).close({ code: 1012, reason: '' })
+    await failed
+    afterWait()
+    expect([(await accepted()).token, asked]).toEqual(['t3', [false, false, true]])
     await client.close()
   })
 
@@ -377,15 +420,25 @@ describe('a token that is late', () => {
     await client.close()
   })
 
-  test.each(['close', 'signal'])('opens nothing after the client has ended by %s', async (by) => {
-    const { gives, ask } = pending()
+  test.each([
+    ['close', 'comes'],
+    ['signal', 'comes'],
+    ['close', 'fails'],
+  ])('opens nothing after the client has ended by %s, and where it %s tells nobody', async (by, how) => {
+    const settled: (() => void)[] = []
     const abort = new AbortController()
-    const { client, links, errors } = start({ signal: abort.signal }, ask)
-    await vi.waitFor(() => expect(gives).toHaveLength(1))
+    const { client, links, errors } = start(
+      { signal: abort.signal },
+      () =>
+        new Promise((resolve, reject) => {
+          settled.push(() => (how === 'comes' ? resolve('late') : reject(new Error('late'))))
+        }),
+    )
+    await vi.waitFor(() => expect(settled).toHaveLength(1))
     if (by === 'close') void client.close()
     else abort.abort()
     await client.closed
-    gives[0]?.('late')
+    settled[0]?.()
     await new Promise<void>((resolve) => setImmediate(resolve))
     expect([links(), errors]).toEqual([0, []])
     expect(getEventListeners(abort.signal, 'abort')).toEqual([])

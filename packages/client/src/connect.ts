@@ -1,16 +1,13 @@
 import {
-  addressOf,
   begin,
   type Close,
   ConnectError,
   type Connection,
   checkClose,
-  checkName,
   closeCode,
   createMessage,
   type Direction,
   type Effect,
-  type FormatOption,
   formatOf,
   type Gap,
   type Input,
@@ -18,49 +15,26 @@ import {
   type LifecycleOptions,
   type Limits,
   type State,
-  show,
   step,
 } from '@eitherway/core'
 import type { Client, Handler, Listener, TwoWayClient } from './client.ts'
+import { createCredentials } from './credentials.ts'
 import { createDeadline } from './deadline.ts'
 import { createInbox } from './inbox.ts'
 import { createLinks, type LinkRequest } from './links.ts'
+import {
+  type ClientOptions,
+  checkBytes,
+  checkChannels,
+  checkMs,
+  maxTimerMs,
+  report,
+  urlOf,
+} from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { createOverlap } from './overlap.ts'
 import { type DirectionOf, type NamedTransport, type TransportOption, transportOf } from './transports.ts'
 import { onWake } from './wake.ts'
-
-/** Settings of {@link connect}. All durations in milliseconds. */
-export interface ClientOptions<T extends TransportOption = TransportOption> extends Limits {
-  /** The flag: `'sse'` (one-way), `'ws'` (two-way), or a transport of your own. */
-  readonly transport: T
-  /** The hub's channels to follow. */
-  readonly channels?: readonly string[]
-  /** How the application's values become text or bytes. The server names the same one. @defaultValue `'json'` */
-  readonly format?: FormatOption
-  /** The position after which the stream is to go on, as an earlier client had it. @defaultValue `''`: from now */
-  readonly lastEventId?: string
-  /** Closes the client when it aborts. */
-  readonly signal?: AbortSignal
-  /** Whether to come back after a link was lost. @defaultValue true */
-  readonly reconnect?: boolean
-  /** How long a link may take to open and, where channels are followed, to bring the server's greeting. @defaultValue 10,000 */
-  readonly connectMs?: number
-  /**
-   * Longest silence before the link is taken for dead; 0 for any.
-   *
-   * @defaultValue what the server announced as its heartbeat, and ten seconds of grace
-   */
-  readonly silenceMs?: number
-  /** What may wait in one iteration, or to be sent, in bytes. @defaultValue 1 MiB */
-  readonly maxQueuedBytes?: number
-  /**
-   * Hears what went wrong without ending the client: a handler that threw, data that is not of the format.
-   *
-   * @defaultValue `console.error`
-   */
-  readonly onError?: (error: unknown) => void
-}
 
 /**
  * Connects to a stream, and stays connected until it is closed: a lost link is made again, and the stream goes on after
@@ -121,7 +95,8 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     settle = resolve
   })
 
-  const links = createLinks(url, limits, {
+  const credentials = createCredentials(options.token, onError)
+  const links = createLinks(url, limits, credentials, {
     opened(connection, request) {
       // Whoever serves channels greets; any other server may be silent for as long as it likes.
       feed({ type: 'opened', greets: request.channels.length > 0 })
@@ -143,10 +118,12 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
     isBehind: () => inbox.isBehind,
-    lost(loss) {
+    lost({ isRenewed, ...loss }) {
       isMending = false
       outbox.detach()
-      feed({ type: 'lost', random: Math.random(), ...loss })
+      // A link that was greeted had been let in, so what it showed was worth something.
+      const returns = credentials?.mayRenew(loss.close.code, isRenewed && !hasBrought) || undefined
+      feed({ type: 'lost', random: Math.random(), ...loss, returns })
       mended()
     },
     failed: onError,
@@ -191,6 +168,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   function perform(effect: Effect): void {
     switch (effect.type) {
       case 'connect':
+        hasBrought = false
         links.open(request(transport))
         break
       case 'disconnect':
@@ -375,45 +353,9 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   return client
 }
 
-/** A page's URLs may be relative to it. */
-function urlOf(given: string | URL): URL {
-  const base = typeof document === 'undefined' ? undefined : document.baseURI
-  let url: URL
-  try {
-    url = new URL(given, base)
-  } catch (cause) {
-    const advice =
-      base === undefined ? '; outside a page it must be absolute, e.g. "http://localhost:8080/live"' : ''
-    throw new TypeError(`${show(String(given))} is no URL${advice}`, { cause })
-  }
-  // Speaks up now about a scheme that no transport has, and not at each try.
-  addressOf(url, 'http', { channels: [] })
-  return url
-}
-
-function checkBytes(name: string, bytes: number): void {
-  if (Number.isSafeInteger(bytes) && bytes > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${String(bytes)}`)
-}
-
-function checkMs(name: string, ms: number): number {
-  if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
-  throw new TypeError(
-    `\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${String(ms)}`,
-  )
-}
-
 function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
-}
-
-function checkChannels(names: readonly string[]): readonly string[] {
-  // Text is a list of characters, each of them a fine name.
-  if (!Array.isArray(names))
-    throw new TypeError(`\`channels\` must be a list of names, got ${show(String(names))}`)
-  for (const name of names) checkName('channel', name)
-  return names
 }
 
 function sameNames(one: readonly string[], other: ReadonlySet<string>): boolean {
@@ -432,12 +374,4 @@ function closedError(close: Close | undefined): ConnectError {
     retryable: false,
     closeCode: code,
   })
-}
-
-/** The longest that a timer can wait; beyond, it would fire at once. */
-const maxTimerMs = 2 ** 31 - 1
-
-function report(error: unknown): void {
-  // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them
-  console.error(error)
 }

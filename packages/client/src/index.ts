@@ -6,5 +6,6 @@
 export type { Close, Direction, Format, FormatOption, Gap, Received, State, Transport } from '@eitherway/core'
 export { ConnectError, ProtocolError } from '@eitherway/core'
 export type { Client, Handler, Listener, OneWayClient, TwoWayClient } from './client.ts'
-export { type ClientOptions, connect } from './connect.ts'
+export { connect } from './connect.ts'
+export type { ClientOptions } from './options.ts'
 export type { DirectionOf, TransportNames, TransportOption } from './transports.ts'

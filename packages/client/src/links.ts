@@ -10,6 +10,7 @@ import {
   mayReturn,
   type Transport,
 } from '@eitherway/core'
+import type { Credentials } from './credentials.ts'
 import type { NamedTransport } from './transports.ts'
 
 /** What a link is asked for. */
@@ -25,6 +26,12 @@ export interface Loss {
   readonly retryAfterMs?: number | undefined
 }
 
+/** How a link of a client's went. */
+export interface LostLink extends Loss {
+  /** Whether the token that it showed was a new one. */
+  readonly isRenewed: boolean
+}
+
 /** What the current link does. Of a link that is not, or no longer, the current one nothing is heard. */
 export interface LinkEvents {
   opened(connection: Connection, request: LinkRequest): void
@@ -33,7 +40,7 @@ export interface LinkEvents {
   frame(frame: Frame): void
   /** Whether somebody who reads what the frames bring is far behind. */
   isBehind(): boolean
-  lost(loss: Loss): void
+  lost(loss: LostLink): void
   /** A transport broke its contract. */
   failed(error: unknown): void
 }
@@ -60,19 +67,36 @@ const maxTurns = 32
 interface Link {
   readonly abort: AbortController
   connection?: Connection
+  /** Whether what it shows was asked for as a new one. */
+  isRenewed?: boolean
 }
 
 /** Makes a client's links, of which there are none yet. @internal */
-export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links {
+export function createLinks(
+  url: URL,
+  limits: Limits,
+  credentials: Credentials | undefined,
+  events: LinkEvents,
+): Links {
   let current: Link | undefined
   let candidate: Link | undefined
 
   async function dial(link: Link, { transport, channels, lastEventId }: LinkRequest): Promise<Connection> {
     const { signal } = link.abort
     const { connect } = await load(transport)
-    const connection = await connect(url, { lastEventId, channels, signal, limits })
+    const shown = await credentials?.show(signal)
+    link.isRenewed = shown?.isRenewed === true
+    const connection = await connect(url, { lastEventId, channels, signal, limits, token: shown?.token })
     link.connection = connection
     return connection
+  }
+
+  /** A link, once it has brought what shows that it lives. */
+  async function prove(link: Link, request: LinkRequest) {
+    const connection = await dial(link, request)
+    const frames = connection[Symbol.asyncIterator]()
+    const first = await firstFrames(connection, frames, request.channels.length > 0)
+    return { connection, frames, first }
   }
 
   async function run(link: Link, request: LinkRequest): Promise<void> {
@@ -82,7 +106,7 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
     } catch (error) {
       if (link !== current) return
       current = undefined
-      events.lost(lossOf(error))
+      events.lost({ ...lossOf(error), isRenewed: link.isRenewed === true })
       return
     }
     if (link !== current) {
@@ -113,7 +137,7 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
     const close = await connection.closed
     if (link !== current) return
     current = undefined
-    events.lost({ close })
+    events.lost({ close, isRenewed: link.isRenewed === true })
   }
 
   function end(link: Link | undefined, close?: Close): void {
@@ -136,9 +160,12 @@ export function createLinks(url: URL, limits: Limits, events: LinkEvents): Links
       })
       const timer = setTimeout(() => end(link), ms)
       try {
-        const connection = await dial(link, request)
-        const frames = connection[Symbol.asyncIterator]()
-        const first = await firstFrames(connection, frames, request.channels.length > 0)
+        const { connection, frames, first } = await prove(link, request).catch((error: unknown) => {
+          const closed = error instanceof ConnectError ? error.closeCode : closeCode.protocolError
+          if (!credentials?.mayRenew(closed, link.isRenewed === true)) throw error
+          // There is a link that lives, and somebody who waits: at once, and not more than this once.
+          return prove(link, request)
+        })
         if (link !== candidate)
           throw new ConnectError('another link was asked for meanwhile', { retryable: true })
         const before = current

@@ -76,6 +76,7 @@ export {
   requestUrl,
   retryAfterMs,
 } from './request.ts'
+export { checkToken, maxTokenLength, tokenProtocol } from './token.ts'
 export type {
   Accept,
   Accepted,

@@ -50,6 +50,8 @@ export type Input =
       readonly type: 'lost'
       readonly close: Close
       readonly retryAfterMs?: number | undefined
+      /** Whether to come back; `undefined`: as the code says. */
+      readonly returns?: boolean | undefined
       readonly random: number
     }
   /** The deadline that was last set has passed. */
@@ -220,11 +222,16 @@ function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions):
 
 function lose(
   life: Lifecycle,
-  { close, retryAfterMs = 0, random }: { close: Close; retryAfterMs?: number | undefined; random: number },
+  {
+    close,
+    retryAfterMs = 0,
+    returns = mayReturn(close.code),
+    random,
+  }: Pick<Extract<Input, { type: 'lost' }>, 'close' | 'retryAfterMs' | 'returns' | 'random'>,
   options: LifecycleOptions,
   effects: readonly Effect[],
 ): Step {
-  if (!options.reconnect || !mayReturn(close.code)) {
+  if (!options.reconnect || !returns) {
     return {
       next: { ...life, state: 'closed', close },
       // Also where the link is gone: a second one may be on its way to take over.

@@ -5,6 +5,7 @@ import { ConnectError, ProtocolError } from './errors.ts'
 import { type Codec, checkSize, defaultMaxMessageBytes, type Frame, fromTriple, toTriple } from './frame.ts'
 import { byteLength, costOf, type Message } from './message.ts'
 import { createQueue } from './queue.ts'
+import { checkToken } from './token.ts'
 import type {
   Accept,
   Connection,
@@ -34,6 +35,7 @@ export function linked<D extends Direction>(accept: Accept, { direction }: Linke
     direction,
     async connect(url, options) {
       options.signal.throwIfAborted()
+      if (options.token !== undefined) checkToken(options.token)
       // A network answers later, never within the call.
       await Promise.resolve()
       options.signal.throwIfAborted()
@@ -74,6 +76,7 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
     encoder: codec,
     url: addressOf(url, 'http', options),
     headers: new Headers(),
+    token: options.token,
     remote: undefined,
     channels: [...new Set(options.channels)],
     lastEventId: options.lastEventId,

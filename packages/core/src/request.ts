@@ -1,4 +1,5 @@
 import { byteLength, maxIdBytes } from './message.ts'
+import { tokenOf, withoutToken } from './token.ts'
 import type { Arrival, Refusal, Remote } from './transport.ts'
 
 /** Longest target of a request: its path and query, in bytes. */
@@ -145,6 +146,8 @@ function legibleId(id: string): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controls = /[\x00-\x1f\x7f]/
 
+const offers = 'sec-websocket-protocol'
+
 class LazyArrival implements Arrival {
   readonly channels: readonly string[]
   readonly lastEventId: string
@@ -174,7 +177,17 @@ class LazyArrival implements Arrival {
     return toUrl(this.#target, this.#host)
   }
   get headers(): Headers {
-    return requestHeaders(this.#headers)
+    const headers = requestHeaders(this.#headers)
+    const offered = headers.get(offers)
+    if (offered === null) return headers
+    const shown = withoutToken(offered)
+    if (shown === undefined) headers.delete(offers)
+    else if (shown !== offered) headers.set(offers, shown)
+    return headers
+  }
+  get token(): string | undefined {
+    const { authorization, [offers]: offered } = this.#headers
+    return tokenOf(authorization as string | undefined, offered as string | undefined)
   }
   get remote(): Remote | undefined {
     return remoteOf(this.#socket)

@@ -54,6 +54,12 @@ export interface ConnectOptions {
   /** Ends the wait for the link, or the link. */
   readonly signal: AbortSignal
   readonly limits?: Limits
+  /**
+   * Says who asks. The transport carries it where its wire can, never in the URL: `Authorization: Bearer` over HTTP.
+   *
+   * One that cannot be carried, see `checkToken`, is a TypeError (by rejection).
+   */
+  readonly token?: string | undefined
 }
 
 /** The client's side of a transport: a value without state, so that any number of clients may share it. */
@@ -80,6 +86,11 @@ export interface Arrival {
   /** The request's URL as it was asked for. */
   readonly url: URL
   readonly headers: Headers
+  /**
+   * The bearer token that the request showed, by its `Authorization` or, where a WebSocket has no headers, beside its
+   * subprotocol. `undefined` where it showed none that is legible. What it is worth is the application's to say.
+   */
+  readonly token: string | undefined
   /**
    * The other end of the socket, where there is one: the client, or the proxy before it. Ask while the link lives: what was
    * never asked for cannot be told any more once it has ended.

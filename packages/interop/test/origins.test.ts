@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
-import type { GateOptions } from '@eitherway/server'
+import type { Arrival } from '@eitherway/core'
+import type { GateOptions, HubOptions } from '@eitherway/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, places, type Tab } from './browsers.ts'
 import { bundle } from './bundle.ts'
@@ -15,7 +16,8 @@ for (const { where, missing, open } of places) {
 
     // Of another site, or of another port of the same address, to which cookies go along.
     describe.each(['localhost', '127.0.0.1'])('at %s', (name) => {
-      const start = (gate: (origin: string) => GateOptions) => startBench(browser, name, gate)
+      const start = (gate: (origin: string) => GateOptions, options?: HubOptions) =>
+        startBench(browser, name, gate, options)
 
       test('that is listed hears all of our client with a token, also what it missed', async () => {
         await using bench = await start((origin) => ({ origins: [origin] }))
@@ -37,6 +39,18 @@ for (const { where, missing, open } of places) {
           ['news', 2],
           ['news', 3],
         ])
+      })
+
+      test.each(['sse', 'ws'] as const)('that is listed shows its token over %s', async (transport) => {
+        const shown: unknown[] = []
+        const authorize = ({ token }: Arrival) => {
+          shown.push(token)
+          return { context: undefined }
+        }
+        await using bench = await start((origin) => ({ origins: [origin] }), { authorize })
+        const told = await bench.run(transport, undefined, 'eyJ.a_b-c.~+/==')
+        expect(await told.take(1)).toEqual([{ state: 'open' }])
+        expect(shown).toEqual(['eyJ.a_b-c.~+/=='])
       })
 
       test('that is listed talks over WebSocket', async () => {
@@ -150,7 +164,7 @@ interface Bench extends AsyncDisposable {
   /** A page, with a cookie. */
   readonly tab: Tab
   /** Runs our client in another page of this origin. */
-  run(transport: 'sse' | 'ws', headers?: Record<string, string>): Promise<Told>
+  run(transport: 'sse' | 'ws', headers?: Record<string, string>, token?: string): Promise<Told>
 }
 
 /** A hub, and a page of another origin. */
@@ -158,10 +172,11 @@ async function startBench(
   browser: Browser,
   name: string,
   gate: (origin: string) => GateOptions,
+  options: HubOptions = {},
 ): Promise<Bench> {
   const elsewhere = await startHub()
   const origin = elsewhere.origin.replace('127.0.0.1', name)
-  const live = await startHub({}, createServer(), gate(origin))
+  const live = await startHub(options, createServer(), gate(origin))
   const tabs: Tab[] = []
   const show = async (script: string, onLog?: (text: string) => void) => {
     const tab = await browser.newTab()
@@ -174,8 +189,8 @@ async function startBench(
     live,
     origin,
     tab: await show(`document.cookie = 'who=me'`),
-    async run(transport, headers) {
-      const settings = { url: `${live.origin}/live`, transport, channels: ['news'], headers }
+    async run(transport, headers, token) {
+      const settings = { url: `${live.origin}/live`, transport, channels: ['news'], headers, token }
       const told = createRecords()
       await show(await bundle('page', settings, 'browser'), told.read)
       return told

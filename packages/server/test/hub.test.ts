@@ -800,6 +800,7 @@ test('what a peer that has gone missed is not made into chunks for nobody', asyn
   hub.accept({
     url: new URL('http://test/live?channel=a'),
     headers: new Headers(),
+    token: undefined,
     remote: undefined,
     channels: ['a'],
     lastEventId: `${epoch}-1`,

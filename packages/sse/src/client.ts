@@ -4,6 +4,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
+  checkToken,
   closeCode,
   closeCodeOfStatus,
   createEnding,
@@ -25,7 +26,7 @@ export type FetchLike = (url: URL, init: RequestInit) => Promise<Response>
 
 /** Settings of {@link sse}. */
 export interface SseOptions {
-  /** Sent with each request, e.g. `Authorization`. They do not follow a redirect to another origin. */
+  /** Sent with each request. They do not follow a redirect to another origin. A client's `token` wins over an `Authorization` here. */
   readonly headers?: Readonly<Record<string, string>>
   /** @defaultValue `GET` */
   readonly method?: string
@@ -60,6 +61,7 @@ export function sse(options: SseOptions = {}): Transport<'one-way'> {
 
 async function connect(url: URL, request: ConnectOptions, options: SseOptions): Promise<OneWayConnection> {
   request.signal.throwIfAborted()
+  if (request.token !== undefined) checkToken(request.token)
   const address = addressOf(url, 'http', request)
   // A controller of its own, so that `close` can end the body without touching the caller's signal.
   const abort = new AbortController()
@@ -67,7 +69,7 @@ async function connect(url: URL, request: ConnectOptions, options: SseOptions): 
   request.signal.addEventListener('abort', onAbort)
   abort.signal.addEventListener('abort', () => request.signal.removeEventListener('abort', onAbort))
   try {
-    const response = await ask(address, request.lastEventId, options, abort.signal)
+    const response = await ask(address, request, options, abort.signal)
     if (response.status !== 200) throw await refusal(address, response)
     checkContentType(address, response)
     return open(response, abort, request.limits)
@@ -85,12 +87,13 @@ async function connect(url: URL, request: ConnectOptions, options: SseOptions): 
 /** One request and the redirects it leads to. A later link asks the original URL again. */
 async function ask(
   address: URL,
-  lastEventId: string,
+  { lastEventId, token }: ConnectOptions,
   options: SseOptions,
   signal: AbortSignal,
 ): Promise<Response> {
   const { method = 'GET', body, credentials = 'same-origin', fetch = globalThis.fetch } = options
   let headers = new Headers(options.headers)
+  if (token !== undefined) headers.set('Authorization', `Bearer ${token}`)
   const custom = [...headers.keys()].length > 0
   headers.set('Accept', 'text/event-stream')
   if (lastEventId !== '') headers.set('Last-Event-ID', toHeader(lastEventId))
@@ -100,11 +103,11 @@ async function ask(
   let target = address
   for (let redirects = 0; ; redirects += 1) {
     // fetch takes `Authorization` off a redirect to another origin, but no other header: an API key would go along. With
-    // headers of the caller's, redirects are therefore followed by hand.
+    // headers of the caller's, or a token, redirects are therefore followed by hand.
     const response = await fetch(target, { ...init, headers, redirect: custom ? 'manual' : 'follow' })
     if (response.type === 'opaqueredirect') {
       throw new ConnectError(
-        `${target.origin}${target.pathname} redirects, and a browser does not show where to; with \`headers\`, name the final URL`,
+        `${target.origin}${target.pathname} redirects, and a browser does not show where to; with \`headers\` or a token, name the final URL`,
         { retryable: false },
       )
     }

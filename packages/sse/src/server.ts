@@ -224,6 +224,9 @@ class SseConnection implements Accepted {
   get headers(): Headers {
     return this.#arrival.headers
   }
+  get token(): string | undefined {
+    return this.#arrival.token
+  }
   get remote(): Remote | undefined {
     return this.#arrival.remote
   }

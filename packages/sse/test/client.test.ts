@@ -828,3 +828,37 @@ describe('the stream', () => {
     expect(await connection.closed).toMatchObject({ code: 1006 })
   })
 })
+
+describe('a token', () => {
+  test('wins over an `Authorization` of the settings', async () => {
+    const options = { headers: { authorization: 'Basic dTpw', 'X-Other': '1' } }
+    const { headers } = await mirrored('/mirror', { options, token: 'token' })
+    expect(headers).toMatchObject({ authorization: 'Bearer token', 'x-other': '1' })
+  })
+
+  test('follows a redirect within the origin, and none to another', async () => {
+    expect((await mirrored(redirectTo('/mirror'), { token: 'token' })).headers['authorization']).toBe(
+      'Bearer token',
+    )
+    const away = await mirrored(redirectTo(new URL('/mirror', elsewhere)), {
+      token: 'token',
+      lastEventId: '42',
+    })
+    expect(away.headers['authorization']).toBeUndefined()
+    expect(away.headers['last-event-id']).toBe('42')
+    // Nor does it come back with one that leads home again.
+    const home = redirectTo(new URL(redirectTo(new URL('/mirror', here)), elsewhere))
+    expect((await mirrored(home, { token: 'token' })).headers['authorization']).toBeUndefined()
+  })
+
+  test('is followed by hand: what a platform does with it on the way is not ours to trust', async () => {
+    const asked: RequestInit[] = []
+    const fetch: FetchLike = (url, init) => {
+      asked.push(init)
+      return globalThis.fetch(url, init)
+    }
+    await connect('/stream', { options: { fetch }, token: 'token' })
+    await connect('/stream', { options: { fetch } })
+    expect(asked.map(({ redirect }) => redirect)).toEqual(['manual', 'follow'])
+  })
+})

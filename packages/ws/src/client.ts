@@ -20,6 +20,7 @@ import {
   show,
   type Transport,
   type TwoWayConnection,
+  tokenProtocol,
 } from '@eitherway/core'
 import { closeOfError, codec, plain, subprotocol } from './codec.ts'
 
@@ -60,18 +61,30 @@ const maxUnreadBytes = 16 * 1024 * 1024
 async function connect(url: URL, request: ConnectOptions, options: WsOptions): Promise<TwoWayConnection> {
   const { signal, limits, lastEventId } = request
   signal.throwIfAborted()
+  const protocols = protocolsOf(request.token, options)
   const address = addressOf(url, 'ws', request)
   // A browser's WebSocket has no headers, so the position goes in the query.
   if (lastEventId !== '') address.searchParams.set('lastEventId', lastEventId)
   const maxMessageBytes = limits?.maxMessageBytes ?? defaultMaxMessageBytes
   const WebSocket = options.WebSocket ?? globalThis.WebSocket ?? (await ofPackage(maxMessageBytes))
   signal.throwIfAborted()
-  const socket = new WebSocket(address, options.plain ? [] : [subprotocol])
+  const socket = new WebSocket(address, protocols)
   socket.binaryType = 'arraybuffer'
   const link = options.plain ? plain : codec
   const connection = open(socket, link.decoder(limits), link === plain, signal)
   await opened(socket, address, signal)
   return connection
+}
+
+/** A browser's WebSocket has no headers and URLs end up in logs, so a token goes beside the subprotocol. */
+function protocolsOf(token: string | undefined, { plain }: WsOptions): string[] {
+  if (token === undefined) return plain ? [] : [subprotocol]
+  if (plain) {
+    throw new TypeError(
+      'a plain WebSocket has no place for a token: leave `token` out, and let the server know its clients by a cookie or, outside browsers, by headers that a `WebSocket` of yours sends',
+    )
+  }
+  return [subprotocol, tokenProtocol(token)]
 }
 
 /**

@@ -278,6 +278,9 @@ class WsConnection implements Accepted {
   get headers(): Headers {
     return this.#arrival.headers
   }
+  get token(): string | undefined {
+    return this.#arrival.token
+  }
   get remote(): Remote | undefined {
     return this.#arrival.remote
   }

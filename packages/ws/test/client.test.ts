@@ -156,3 +156,20 @@ test('a platform that cannot hold the sender back lets go of what nobody reads',
   }
   expect(await connection.closed).toEqual({ code: 4008, reason: 'more than 16777216 bytes wait to be read' })
 })
+
+test('a plain link has no place for a token: a TypeError says so, and nothing is opened', async () => {
+  const server = createServer()
+  let upgrades = 0
+  server.on('upgrade', (_, socket) => {
+    upgrades += 1
+    socket.destroy()
+  })
+  const url = new URL(`http://127.0.0.1:${await listen(server)}/live`)
+  const connecting = ws({ plain: true }).connect(url, { ...request(), token: 'secret' })
+  await expect(connecting).rejects.toThrow(TypeError)
+  await expect(connecting).rejects.toThrow(
+    'leave `token` out, and let the server know its clients by a cookie',
+  )
+  await expect(connecting).rejects.not.toThrow('secret')
+  expect(upgrades).toBe(0)
+})

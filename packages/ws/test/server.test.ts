@@ -28,6 +28,20 @@ describe('the handshake', () => {
       expect(server.encoder.encode({ type: 'hello', id: '1', heartbeatMs: 1 })).toHaveLength(0)
     },
   )
+  test('a token is never echoed, wherever it is offered, and alone gets a plain link', async () => {
+    const { port, accepted } = await start()
+    for (const subprotocol of ['eitherway.v1, bearer.dG9rZW4', 'bearer.dG9rZW4, eitherway.v1']) {
+      const { head } = await raw(port, { subprotocol })
+      expect(head).toContain('Sec-WebSocket-Protocol: eitherway.v1\r\n')
+      expect(head).not.toContain('bearer')
+      expect((await accepted()).token).toBe('token')
+    }
+    const { head } = await raw(port, { subprotocol: 'bearer.dG9rZW4' })
+    expect(head).toMatch(/^HTTP\/1.1 101 /)
+    expect(head).not.toMatch(/sec-websocket-protocol|bearer/i)
+    const server = await accepted()
+    expect([server.token, server.headers.has('sec-websocket-protocol')]).toEqual(['token', false])
+  })
   test('compression is not offered: frames are written beside `ws`', async () => {
     const { port } = await start()
     expect((await raw(port)).head).not.toContain('Sec-WebSocket-Extensions')

@@ -4,6 +4,7 @@ import { ConnectError, ProtocolError } from '../errors.ts'
 import type { Codec, Decoder, Frame } from '../frame.ts'
 import { byteLength, type Message } from '../message.ts'
 import { createQueue } from '../queue.ts'
+import { checkToken } from '../token.ts'
 import type {
   Admit,
   Connection,
@@ -123,6 +124,7 @@ export function createNetwork(options: NetworkOptions): Network {
   async function dial(wire: Wire, url: URL, request: ConnectOptions): Promise<Connection> {
     const { signal } = request
     signal.throwIfAborted()
+    if (request.token !== undefined) checkToken(request.token)
     const address = addressOf(url, wire.unit === 'bytes' ? 'http' : 'ws', request)
     const meeting = meetings.shift()
     await pass(random() * delayMs, signal)
@@ -217,7 +219,7 @@ function createLink(
   number: number,
   wire: Wire,
   address: URL,
-  { signal, channels, lastEventId, limits }: ConnectOptions,
+  { signal, channels, lastEventId, limits, token }: ConnectOptions,
   options: NetworkOptions,
   links: Set<NetworkLink>,
 ): Link {
@@ -381,6 +383,7 @@ function createLink(
     encoder: wire.codec,
     url: withPosition(address, wire, lastEventId),
     headers: new Headers(),
+    token,
     remote: undefined,
     channels: [...new Set(channels)],
     lastEventId,

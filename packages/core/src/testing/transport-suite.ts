@@ -2,6 +2,7 @@ import { type Close, closeCode } from '../close.ts'
 import { ConnectError } from '../errors.ts'
 import type { Frame } from '../frame.ts'
 import { createMessage, type Message } from '../message.ts'
+import { tokenProtocol } from '../token.ts'
 import type { Connection, ConnectOptions, Direction, ServerConnection, Transport } from '../transport.ts'
 import { frameSamples, messageSamples, noise } from './samples.ts'
 import { assert, assertEqual, failureOf, type TestFunction, within } from './suite.ts'
@@ -29,6 +30,8 @@ export interface TransportSuite<D extends Direction = Direction> {
   readonly direction: D
   /** Whether there is a network in between, which can be cut and may lead nowhere. Its setup then has `network`. */
   readonly network: boolean
+  /** Whether the wire carries a token. @defaultValue true */
+  readonly token?: boolean
   setup(): Promise<TransportSetup<D>>
 }
 
@@ -44,6 +47,7 @@ export function transportSuite<D extends Direction>({
   test,
   direction,
   network,
+  token = true,
   setup,
 }: TransportSuite<D>): void {
   /** A test with a server, and with links that it makes. */
@@ -108,6 +112,53 @@ export function transportSuite<D extends Direction>({
     assertEqual(server.lastEventId, '', 'lastEventId')
     assert(server.headers instanceof Headers, 'headers are Headers')
   })
+
+  if (token) {
+    check(
+      'a token arrives as it was, and neither in the URL nor among the subprotocols',
+      async ({ link }) => {
+        // Every character that one may have, and so each that Base64url writes otherwise.
+        const every = String.fromCharCode(...Array.from({ length: 94 }, (_, at) => 0x21 + at))
+        for (const shown of ['t', 'to', 'eyJhbGciOi.J9.s-_~+/==', every, `???>>>${'x'.repeat(4000)}`]) {
+          const { server } = await link({ token: shown })
+          assertEqual(server.token, shown, 'the token')
+          const unsaid = [shown, btoa(shown), tokenProtocol(shown)]
+          const told = [decodeURIComponent(server.url.href), server.url.href]
+          for (const [name, value] of server.headers) if (name !== 'authorization') told.push(value)
+          // A text of one letter is in any.
+          if (shown.length > 2) {
+            assert(
+              !told.some((text) => unsaid.some((part) => text.includes(part))),
+              'the token is nowhere else',
+            )
+          }
+          assert(!told.some((text) => text.includes('bearer.')), 'no subprotocol carries it any more')
+        }
+      },
+    )
+
+    check('without a token the server is told none', async ({ link }) => {
+      assertEqual((await link()).server.token, undefined, 'the token')
+    })
+
+    check('a token that no wire carries is a TypeError without it', async ({ transport, url }) => {
+      for (const secret of [
+        'secret word',
+        'secret\r\nX: y',
+        'secrét',
+        'secret\0',
+        `secret${'x'.repeat(8192)}`,
+        '',
+      ]) {
+        const error = await failureOf(
+          () => transport.connect(url, { ...defaults(), token: secret }),
+          `connecting with ${JSON.stringify(secret.slice(0, 20))}`,
+        )
+        assert(error instanceof TypeError, `a TypeError, got ${error.name}: ${error.message}`)
+        assert(!/secr|word|xx/.test(error.message), `no part of the token in ${error.message}`)
+      }
+    })
+  }
 
   check(
     'both ends say their direction, and only a two-way client has `send`',

@@ -7,13 +7,22 @@ export async function start({
   transport,
   channels,
   format = 'json',
+  tokens,
 }: {
   url: string
   transport: 'sse' | 'ws'
   channels: readonly string[]
   format?: 'json' | 'text'
+  /** Shown in turn: the next whenever one is to be renewed, which is told. */
+  tokens?: readonly string[]
 }): Promise<void> {
-  const client = connect(url, { transport, channels, format })
+  let at = 0
+  const token = ({ renew }: { readonly renew: boolean }) => {
+    print({ renew })
+    if (renew) at += 1
+    return tokens?.[at]
+  }
+  const client = connect(url, { transport, channels, format, ...(tokens !== undefined && { token }) })
   client.onGap((gap) => print({ gap }))
   client.on('question', (data) => {
     if (client.direction === 'two-way') void client.send('answer', data)

@@ -13,14 +13,20 @@ export function start({
   transport,
   channels,
   headers,
+  token,
 }: {
   url: string
   transport: 'sse' | 'ws'
   channels: readonly string[]
   /** Sent with each request over SSE. */
   headers?: Readonly<Record<string, string>>
+  token?: string
 }): void {
-  const client = connect(url, { transport: headers === undefined ? transport : sse({ headers }), channels })
+  const client = connect(url, {
+    transport: headers === undefined ? transport : sse({ headers }),
+    channels,
+    ...(token !== undefined && { token: () => token }),
+  })
   client.onGap((gap) => print({ gap }))
   client.onState((state) => print({ state }))
   void client.closed.then(({ code }) => print({ code }))

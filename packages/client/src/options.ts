@@ -1,0 +1,90 @@
+import { addressOf, checkName, type FormatOption, type Limits, show } from '@eitherway/core'
+import type { TransportOption } from './transports.ts'
+
+/** Settings of `connect`. All durations in milliseconds. */
+export interface ClientOptions<T extends TransportOption = TransportOption> extends Limits {
+  /** The flag: `'sse'` (one-way), `'ws'` (two-way), or a transport of your own. */
+  readonly transport: T
+  /** The hub's channels to follow. */
+  readonly channels?: readonly string[]
+  /** How the application's values become text or bytes. The server names the same one. @defaultValue `'json'` */
+  readonly format?: FormatOption
+  /** The position after which the stream is to go on, as an earlier client had it. @defaultValue `''`: from now */
+  readonly lastEventId?: string
+  /**
+   * Says who the client is, by the bearer token that it returns; asked anew for each link, so that the token may be one that
+   * expires. Goes over any transport that carries one, never in the URL.
+   *
+   * `renew` is true after the server turned the last token away, or said that it counts no longer (401, 4501, 4010): what was
+   * kept is worth nothing then. One that is turned away although it was renewed ends the client with 4501. The time that it
+   * takes counts to `connectMs`. A failure of it is told to `onError` and is a lost try, which is repeated.
+   *
+   * @defaultValue no token; a 401 is final
+   */
+  readonly token?: (options: { readonly renew: boolean }) => string | undefined | Promise<string | undefined>
+  /** Closes the client when it aborts. */
+  readonly signal?: AbortSignal
+  /** Whether to come back after a link was lost. @defaultValue true */
+  readonly reconnect?: boolean
+  /** How long a link may take to open and, where channels are followed, to bring the server's greeting. @defaultValue 10,000 */
+  readonly connectMs?: number
+  /**
+   * Longest silence before the link is taken for dead; 0 for any.
+   *
+   * @defaultValue what the server announced as its heartbeat, and ten seconds of grace
+   */
+  readonly silenceMs?: number
+  /** What may wait in one iteration, or to be sent, in bytes. @defaultValue 1 MiB */
+  readonly maxQueuedBytes?: number
+  /**
+   * Hears what went wrong without ending the client: a handler that threw, data that is not of the format.
+   *
+   * @defaultValue `console.error`
+   */
+  readonly onError?: (error: unknown) => void
+}
+
+/** A page's URLs may be relative to it. */
+export function urlOf(given: string | URL): URL {
+  const base = typeof document === 'undefined' ? undefined : document.baseURI
+  let url: URL
+  try {
+    url = new URL(given, base)
+  } catch (cause) {
+    const advice =
+      base === undefined ? '; outside a page it must be absolute, e.g. "http://localhost:8080/live"' : ''
+    throw new TypeError(`${show(String(given))} is no URL${advice}`, { cause })
+  }
+  // Speaks up now about a scheme that no transport has, and not at each try.
+  addressOf(url, 'http', { channels: [] })
+  return url
+}
+
+export function checkBytes(name: string, bytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes > 0) return
+  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${String(bytes)}`)
+}
+
+export function checkMs(name: string, ms: number): number {
+  if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
+  throw new TypeError(
+    `\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${String(ms)}`,
+  )
+}
+
+export function checkChannels(names: readonly string[]): readonly string[] {
+  // Text is a list of characters, each of them a fine name.
+  if (!Array.isArray(names))
+    throw new TypeError(`\`channels\` must be a list of names, got ${show(String(names))}`)
+  for (const name of names) checkName('channel', name)
+  return names
+}
+
+/** The longest that a timer can wait; beyond, it would fire at once. */
+export const maxTimerMs: number = 2 ** 31 - 1
+
+/** Where nobody hears of errors. */
+export function report(error: unknown): void {
+  // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them
+  console.error(error)
+}

@@ -27,15 +27,15 @@ export function ensureInstalled() {
 /**
  * Runs the pinned pnpm, which nobody need have.
  * @param {string[]} args
- * @param {{ stdio: import('node:child_process').StdioOptions }} options
+ * @param {{ stdio: import('node:child_process').StdioOptions, timeoutMs?: number }} options
  */
-export function pnpm(args, { stdio }) {
+export function pnpm(args, { stdio, timeoutMs = 15 * 60_000 }) {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   return spawnSync('npx', ['--yes', packageManager, ...args], {
     cwd: root,
     stdio,
     encoding: 'utf8',
-    timeout: 15 * 60_000,
+    timeout: timeoutMs,
     shell: process.platform === 'win32', // npx is a .cmd file there
   })
 }

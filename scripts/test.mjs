@@ -16,6 +16,7 @@ const checks = {
   build: () => runNode('scripts/build.mjs'),
   tests: vitest,
   reference: () => runNode('node_modules/typedoc/bin/typedoc'),
+  audit: () => runNode('scripts/audit.mjs'),
 }
 
 await script(async () => {

@@ -209,7 +209,63 @@ describe('05-the-flag', () => {
   })
 })
 
-describe.each(['01-sse-server', '03-ws-server'])('%s', (example) => {
+describe('06-metrics-prometheus', () => {
+  test('has the counts of both transports at /metrics, as Prometheus reads them', async () => {
+    const server = await listen('06-metrics-prometheus')
+    const stream = await fetch(`${server.url}?channel=a`)
+    const socket = new WebSocket(server.url.replace('http:', 'ws:'), ['eitherway.v1'])
+    await once(socket, 'message')
+    await fetch(server.url, { headers: { origin: 'https://evil.example' } })
+    const closed = once(socket, 'close')
+    socket.close(4_000)
+    await closed
+    const read = async () => {
+      const response = await fetch(new URL('/metrics', server.url))
+      expect(response.headers.get('Content-Type')).toMatch(/^text\/plain; version=/)
+      return (await response.text()).split('\n')
+    }
+    await expect.poll(read).toContain('eitherway_closed_total{code="4000"} 1')
+    const metrics = await read()
+    expect(metrics).toEqual(
+      expect.arrayContaining([
+        '# TYPE eitherway_peers gauge',
+        'eitherway_peers 1',
+        'eitherway_queued_bytes 0',
+        '# TYPE eitherway_opened_total counter',
+        'eitherway_opened_total{direction="one-way"} 1',
+        'eitherway_opened_total{direction="two-way"} 1',
+        'eitherway_refused_total{status="403"} 1',
+        'eitherway_gaps_total{reason="evicted"} 0',
+        'eitherway_errors_total 0',
+      ]),
+    )
+    // To read them changes none.
+    expect(await read()).toEqual(metrics)
+    await stream.body?.cancel()
+    expect((await fetch(new URL('/', server.url))).status).toBe(404)
+  })
+})
+
+describe('07-metrics-opentelemetry', () => {
+  test('exports the counts, and a span for each connection', async () => {
+    const server = await listen('07-metrics-opentelemetry', '--export-ms', '3600000')
+    const socket = new WebSocket(`${server.url.replace('http:', 'ws:')}?channel=a`, ['eitherway.v1'])
+    await once(socket, 'message')
+    await fetch(server.url, { headers: { origin: 'https://evil.example' } })
+    socket.close(4_000)
+    await server.prints(/name: 'eitherway\.connection'[\s\S]*code: 4000/)
+    expect(server.stdout).toMatch(/direction: 'two-way', channels: 1|direction: 'two-way',\s+channels: 1/)
+    server.child.kill('SIGINT')
+    const { code, stdout, stderr } = await server.ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/name: 'eitherway\.peers'[\s\S]*?value: 0/)
+    expect(stdout).toMatch(/name: 'eitherway\.closed'[\s\S]*?code: '4000'[\s\S]*?value: 1/)
+    expect(stdout).toMatch(/name: 'eitherway\.refused'[\s\S]*?status: '403'[\s\S]*?value: 1/)
+  })
+})
+
+const servers = ['01-sse-server', '03-ws-server', '06-metrics-prometheus', '07-metrics-opentelemetry']
+describe.each(servers)('%s', (example) => {
   test('says in one line that its port is taken', async () => {
     const server = await listen(example)
     const { host, port } = new URL(server.url)
@@ -242,6 +298,8 @@ describe.each([
   ['03-ws-server', ['--port', '--host']],
   ['04-ws-client', ['--url']],
   ['05-the-flag', ['--transport']],
+  ['06-metrics-prometheus', ['--port', '--host']],
+  ['07-metrics-opentelemetry', ['--port', '--host', '--export-ms']],
 ])('%s', (example, options) => {
   test('--help says its options in at most two lines', async () => {
     const { code, stdout, stderr } = await run(example, '--help').ended
@@ -255,6 +313,9 @@ test.each([
   ['01-sse-server', '--port', 'abc', 'a number from 0 to 65535'],
   ['01-sse-server', '--interval-ms', 'soon', 'a whole number of milliseconds'],
   ['03-ws-server', '--port', '65536', 'a number from 0 to 65535'],
+  ['06-metrics-prometheus', '--port', 'x', 'a number from 0 to 65535'],
+  ['07-metrics-opentelemetry', '--port', 'x', 'a number from 0 to 65535'],
+  ['07-metrics-opentelemetry', '--export-ms', '0', 'a whole number of milliseconds'],
   ['02-sse-client', '--url', 'nonsense', 'an http:// or https:// URL'],
   ['02-sse-client', '--url', 'http://', 'an http:// or https:// URL'],
   ['04-ws-client', '--url', 'localhost:8080', 'a ws:// or wss:// URL'],
@@ -284,10 +345,10 @@ describe('npm run example', () => {
     expect(code).toBe(0)
   })
 
-  test.each([[[]], [['06-none']]])('%j: lists the examples', async (args) => {
+  test.each([[[]], [['08-none']]])('%j: lists the examples', async (args) => {
     const { code, stderr } = await npm(...args).ended
     expect(stderr).toContain(
-      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag; or the path of',
+      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry; or the path of',
     )
     expect(code).toBe(1)
   })

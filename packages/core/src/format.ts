@@ -1,5 +1,5 @@
 import { ProtocolError } from './errors.ts'
-import { kind, show } from './message.ts'
+import { byteLength, kind, show } from './message.ts'
 
 /** How an application's values become a message's text or bytes, and back. Both sides name the same one. */
 export interface Format {
@@ -28,12 +28,10 @@ export const json: Format = {
     if (typeof data !== 'string') return data
     try {
       return JSON.parse(data)
-    } catch (cause) {
+    } catch {
+      // Not even as the cause: what the engine says of it shows a piece.
       throw new ProtocolError(
-        `${show(data)} is not JSON; if the server sends plain text, connect with \`format: 'text'\``,
-        {
-          cause,
-        },
+        `what came is not JSON (${byteLength(data)} bytes); if the server sends plain text, connect with \`format: 'text'\``,
       )
     }
   },

@@ -1,6 +1,6 @@
 import type { Close } from './close.ts'
 import { ProtocolError } from './errors.ts'
-import { byteLength, type Message, show } from './message.ts'
+import { byteLength, type Message } from './message.ts'
 
 /**
  * What crosses the wire. All but `message` belong to the protocol: an application never sees them.
@@ -145,19 +145,17 @@ function parseObject(event: string, data: string | Uint8Array): Record<string, u
   let value: unknown
   try {
     value = typeof data === 'string' ? JSON.parse(data) : undefined
-  } catch (cause) {
-    throw malformed(event, data, cause)
+  } catch {
+    // Not even as the cause: what the engine says of it shows a piece.
+    throw malformed(event, data)
   }
   if (typeof value !== 'object' || value === null) throw malformed(event, data)
   return value as Record<string, unknown>
 }
 
-function malformed(event: string, data: string | Uint8Array, cause?: unknown): ProtocolError {
-  const shown = typeof data === 'string' ? show(data) : `${data.byteLength} bytes`
-  return new ProtocolError(
-    `the server's ${event} frame holds ${shown}, which is not what the protocol says`,
-    { cause },
-  )
+function malformed(event: string, data: string | Uint8Array): ProtocolError {
+  const held = `${byteLength(data)} bytes of ${typeof data === 'string' ? 'text' : 'data'}`
+  return new ProtocolError(`the server's ${event} frame holds ${held} that are not what the protocol says`)
 }
 
 /** Throws when a message's data is over the limit, in bytes. @internal */

@@ -5,8 +5,8 @@ export interface Authorized<Context> {
   /** Whatever the application wants to know of this peer later: `peer.context`. */
   readonly context: Context
   /**
-   * When that ends, in milliseconds since 1970, as `Date.now()` counts. The peer is closed then (4010) and may come back with
-   * new credentials; it misses nothing. @defaultValue never
+   * When that ends, in milliseconds since 1970, as `Date.now()` counts; a JWT's `exp` is in seconds. Within a second after it the
+   * peer is closed (4010) and may come back with new credentials; it misses nothing. @defaultValue never
    */
   readonly expiresAt?: number
 }
@@ -35,10 +35,11 @@ export interface AdmissionOptions<Context> {
   readonly admitMs?: number
 }
 
+/** What `authorize` says of a request. */
+type Verdict<Context> = Authorized<Context> | Refusal
+
 /** Decides on a request: who it is from, or why it gets no link. At once where the application answers at once. */
-export type Judge<Context> = (
-  request: Arrival,
-) => Authorized<Context> | Refusal | Promise<Authorized<Context> | Refusal>
+export type Judge<Context> = (request: Arrival) => Verdict<Context> | Promise<Verdict<Context>>
 
 /** @param tell - hears what went wrong in the application's part. */
 export function createJudge<Context>(
@@ -54,50 +55,78 @@ export function createJudge<Context>(
     return { status: 500, reason: 'who may connect could not be decided' }
   }
 
-  /** In the order of the channels, and none after one that is refused. */
-  function checkChannels(
-    who: Authorized<Context>,
+  function judge(request: Arrival, inTime: () => boolean): Verdict<Context> | Promise<Verdict<Context>> {
+    const who = authorize === undefined ? (anyone as Authorized<Context>) : authorize(request)
+    return isThenable(who)
+      ? Promise.resolve(who).then((settled) => judgeChannels(settled, request.channels, inTime))
+      : judgeChannels(who, request.channels, inTime)
+  }
+
+  function judgeChannels(
+    who: Verdict<Context>,
     channels: readonly string[],
-    from = 0,
-  ): Authorized<Context> | Refusal | Promise<Authorized<Context> | Refusal> {
-    if (authorizeChannel === undefined) return who
-    for (let at = from; at < channels.length; at += 1) {
-      const channel = channels[at] as string
-      const verdict = authorizeChannel(who.context, channel)
-      if (verdict instanceof Promise) {
-        return verdict.then((settled) => refusalOf(channel, settled) ?? checkChannels(who, channels, at + 1))
+    inTime: () => boolean,
+  ): Verdict<Context> | Promise<Verdict<Context>> {
+    const checked = checkAnswer(who)
+    if (authorizeChannel === undefined || 'status' in checked) return checked
+    for (const [at, channel] of channels.entries()) {
+      const verdict = authorizeChannel(checked.context, channel)
+      if (isThenable(verdict)) {
+        const ask = (next: string) => authorizeChannel(checked.context, next)
+        return slowly(checked, verdict, channels.slice(at), ask, inTime)
       }
       const refusal = refusalOf(channel, verdict)
       if (refusal !== undefined) return refusal
     }
-    return who
-  }
-
-  function judge(request: Arrival): Authorized<Context> | Refusal | Promise<Authorized<Context> | Refusal> {
-    const who = authorize === undefined ? (anyone as Authorized<Context>) : authorize(request)
-    if (!(who instanceof Promise)) return decided(who, request)
-    return who.then((settled) => decided(settled, request))
-  }
-
-  function decided(who: Authorized<Context> | Refusal, request: Arrival) {
-    const checked = checkAnswer(who)
-    return 'status' in checked ? checked : checkChannels(checked, request.channels)
+    return checked
   }
 
   return (request) => {
     const malnamed = namesRefusal(request.channels)
     if (malnamed !== undefined) return malnamed
     if (authorize === undefined && authorizeChannel === undefined) return anyone as Authorized<Context>
+    let isLate = false
     try {
-      const verdict = judge(request)
-      return verdict instanceof Promise ? inTime(verdict.catch(failed), admitMs) : verdict
+      const verdict = judge(request, () => !isLate)
+      if (!(verdict instanceof Promise)) return verdict
+      return within(admitMs, verdict.catch(failed), () => {
+        isLate = true
+        return late
+      })
     } catch (error) {
       return failed(error)
     }
   }
 }
 
+/** One channel after the other, and none after one that is refused, or once it is too late. */
+async function slowly<Context>(
+  who: Authorized<Context>,
+  first: PromiseLike<boolean | Refusal>,
+  channels: readonly string[],
+  ask: (channel: string) => ReturnType<NonNullable<AdmissionOptions<Context>['authorizeChannel']>>,
+  inTime: () => boolean,
+): Promise<Verdict<Context>> {
+  for (const [at, channel] of channels.entries()) {
+    const refusal = refusalOf(channel, await (at === 0 ? first : ask(channel)))
+    if (refusal !== undefined) return refusal
+    if (!inTime()) return late
+  }
+  return who
+}
+
 const anyone: Authorized<undefined> = { context: undefined }
+
+const late: Refusal = {
+  status: 503,
+  reason: 'who may connect was not decided in time',
+  retryAfterMs: 1000,
+}
+
+/** Also a promise of another library, as some for databases return. */
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}
 
 function namesRefusal(channels: readonly string[]): Refusal | undefined {
   try {
@@ -109,7 +138,7 @@ function namesRefusal(channels: readonly string[]): Refusal | undefined {
 }
 
 /** Nothing that is neither lets anybody in: who forgot to return is told so. */
-function checkAnswer<Context>(answer: Authorized<Context> | Refusal): Authorized<Context> | Refusal {
+function checkAnswer<Context>(answer: Verdict<Context>): Verdict<Context> {
   if (typeof answer === 'object' && answer !== null) {
     if ('status' in answer) return checkRefusal(answer)
     if ('context' in answer) {
@@ -124,11 +153,16 @@ function checkAnswer<Context>(answer: Authorized<Context> | Refusal): Authorized
 }
 
 function checkRefusal(refusal: Refusal): Refusal {
-  const { status, reason } = refusal
+  const { status, reason, retryAfterMs = 0 } = refusal
   if (!Number.isInteger(status) || status < 400 || status > 599) {
     throw new TypeError(`a refusal's \`status\` must be 400 to 599, got ${String(status)}`)
   }
   if (typeof reason !== 'string') throw new TypeError("a refusal's `reason` must be a string")
+  if (!Number.isSafeInteger(retryAfterMs) || retryAfterMs < 0) {
+    throw new TypeError(
+      `a refusal's \`retryAfterMs\` must be a whole number of 0 or more, got ${String(retryAfterMs)}`,
+    )
+  }
   return refusal
 }
 
@@ -139,12 +173,11 @@ function refusalOf(channel: string, verdict: boolean | Refusal): Refusal | undef
   throw new TypeError('`authorizeChannel` must return true, false or a refusal; it returned neither')
 }
 
-function inTime<T>(verdict: Promise<T>, ms: number): Promise<T | Refusal> {
+/** Whichever comes first. */
+function within<T>(ms: number, settling: Promise<T>, onLate: () => T): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<Refusal>((resolve) => {
-    timer = setTimeout(() => {
-      resolve({ status: 503, reason: 'who may connect was not decided in time', retryAfterMs: 1000 })
-    }, ms)
+  const waiting = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(onLate()), ms)
   })
-  return Promise.race([verdict, late]).finally(() => clearTimeout(timer))
+  return Promise.race([settling, waiting]).finally(() => clearTimeout(timer))
 }

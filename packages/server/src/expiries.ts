@@ -11,17 +11,22 @@ export interface Expiries {
   stop(): void
 }
 
-/** Those of one second end together. */
+/** Those of one second end together, at its end: none before its time, and all within a second of it. */
 const slotMs = 1000
 
 /** Starts with none. @param now - milliseconds since 1970. */
 export function createExpiries(now: () => number): Expiries {
   const slots = new Map<number, Set<Expiring>>()
   const slotOf = new Map<Expiring, number>()
-  let timer: ReturnType<typeof setInterval> | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function arm(): void {
+    // At the full second. By the clock and not by counting: a machine may have slept.
+    timer = setTimeout(tick, slotMs - (now() % slotMs))
+    timer.unref()
+  }
 
   function tick(): void {
-    // By the clock and not by counting ticks: a machine may have slept.
     const due = Math.floor(now() / slotMs)
     for (const [slot, waiting] of slots) {
       if (slot > due) continue
@@ -32,22 +37,21 @@ export function createExpiries(now: () => number): Expiries {
       }
     }
     if (slots.size === 0) rest()
+    else arm()
   }
 
   function rest(): void {
-    clearInterval(timer)
+    clearTimeout(timer)
     timer = undefined
   }
 
   return {
     add(who, at) {
-      // Rounded down: nobody stays beyond the time, at the price of up to a second.
-      const slot = Math.floor(at / slotMs)
+      const slot = Math.ceil(at / slotMs)
       const waiting = slots.get(slot) ?? new Set()
       slots.set(slot, waiting.add(who))
       slotOf.set(who, slot)
-      timer ??= setInterval(tick, slotMs)
-      timer.unref()
+      if (timer === undefined) arm()
     },
     delete(who) {
       const slot = slotOf.get(who)

@@ -64,6 +64,11 @@ export interface Hub<Context = undefined> {
   /** Takes a connection that was answered already, or closes it with the code that says what `admit` would have refused it for. */
   readonly accept: Accept
   /**
+   * Counts a request that a door before `admit` has refused, by its origin or its form for instance, in {@link HubStats.refused}.
+   * `serve` tells it; so may a transport of your own.
+   */
+  readonly refused: (refusal: Refusal) => void
+  /**
    * Closes every peer, and the hub for good. New peers are refused (503) from the first call on; publishing goes on until the
    * last peer is closed. A second call closes what is left at once.
    */
@@ -96,7 +101,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   let closed: Close | undefined
 
   const outgoing = createOutgoing((channel) => followers.get(channel))
-  const past = createPast(broker, () => performance.now())
+  const past = createPast(broker, nowMs)
   const unsubscribe = broker.subscribe((channel, message) => {
     counts.heard()
     past.changed()
@@ -123,9 +128,8 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   }
 
   function admit(request: Arrival): Admission | Promise<Admission> {
-    if (leaving !== undefined) {
-      return refuse(request, { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs })
-    }
+    const closing = leavingRefusal()
+    if (closing !== undefined) return refuse(request, closing)
     const place = places.take(request)
     if (typeof place !== 'string') return refuse(request, place)
     const verdict = judge(request)
@@ -135,15 +139,20 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   }
 
   function admissionOf(request: Arrival, verdict: Authorized<Context> | Refusal, place: string): Admission {
-    const refusal = 'status' in verdict ? verdict : expiryOf(verdict)
-    if (refusal === undefined) {
-      return (connection) => take(connection, verdict as Authorized<Context>, place)
-    }
+    // Its connection takes one anew, in the same turn: what is admitted may be gone by then, and nobody would say so.
     places.free(place)
-    return refuse(request, refusal)
+    if ('status' in verdict) return refuse(request, verdict)
+    const refusal = leavingRefusal() ?? expiryOf(verdict)
+    if (refusal !== undefined) return refuse(request, refusal)
+    return (connection) => take(connection, verdict)
   }
 
-  function refuse(request: Arrival, refusal: Refusal): Refusal {
+  function leavingRefusal(): Refusal | undefined {
+    if (leaving === undefined) return undefined
+    return { status: 503, reason: leaving.reason, retryAfterMs: leaving.retryMs }
+  }
+
+  function refuse(request: Arrival | undefined, refusal: Refusal): Refusal {
     counts.refused(refusal)
     signal('eitherway:request:refused', () => ({ request, refusal }))
     return refusal
@@ -159,16 +168,26 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       if (typeof settled === 'function') settled(connection)
       else connection.close(closeOfRefusal(settled))
     }
-    if (admission instanceof Promise) void admission.then(settle)
-    else settle(admission)
+    if (!(admission instanceof Promise)) {
+      settle(admission)
+      return
+    }
+    let hasLeft = false
+    void connection.closed.then(() => {
+      hasLeft = true
+    })
+    void admission.then((settled) => {
+      if (!hasLeft) settle(settled)
+    })
   }
 
   /** A connection that was admitted becomes a peer. */
-  function take(
-    connection: ServerConnection,
-    { context, expiresAt }: Authorized<Context>,
-    place: string,
-  ): void {
+  function take(connection: ServerConnection, { context, expiresAt }: Authorized<Context>): void {
+    const place = places.take(connection)
+    if (typeof place !== 'string') {
+      connection.close(closeOfRefusal(refuse(connection, place)))
+      return
+    }
     const peer = new HubPeer(connection, context, shared)
     peers.add(peer)
     heartbeats.add(peer)
@@ -229,7 +248,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   /** @returns whether the peer may go on. */
   async function receive(peer: HubPeer<Context>, { id, event, data }: Message): Promise<boolean> {
     counts.received()
-    peer.rate ??= createRate(settings.maxMessagesPerSecond, () => performance.now())
+    peer.rate ??= createRate(settings.maxMessagesPerSecond, nowMs)
     if (!peer.rate.count()) {
       const reason = `more than ${settings.maxMessagesPerSecond} messages within a second`
       peer.close({ code: closeCode.tooMany, reason })
@@ -324,6 +343,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     },
     admit,
     accept,
+    refused: (refusal) => void refuse(undefined, refusal),
     async publish(channel, data, { event = channel } = {}) {
       if (closed !== undefined)
         throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
@@ -336,8 +356,9 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
           `a message of ${size} bytes is over the hub's \`maxMessageBytes\` of ${maxMessageBytes}`,
         )
       }
+      const id = await broker.publish(channel, event, encoded)
       counts.published()
-      return broker.publish(channel, event, encoded)
+      return id
     },
     onConnect: (handler) => add(onConnect, handler),
     onMessage: (handler) => add(onMessage, handler),
@@ -362,6 +383,8 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     },
   }
 }
+
+const nowMs = () => performance.now()
 
 function expiryOf({ expiresAt }: Authorized<unknown>): Refusal | undefined {
   if (expiresAt === undefined || expiresAt > Date.now()) return undefined

@@ -1,10 +1,11 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import type { Arrival, Refusal } from '@eitherway/core'
 
 /** How many may be connected at once. */
 export interface PlaceLimits {
   /**
-   * Connections of this hub at once, those included about which `authorize` has not decided yet; beyond it a request is refused
-   * (503). @defaultValue 100,000: about a gigabyte when all are silent
+   * Connections of this hub at once, and requests about which `authorize` has not decided yet, also when their client has left
+   * meanwhile; beyond it a request is refused (503). @defaultValue 100,000: about a gigabyte when all are silent
    */
   readonly maxConnections?: number
   /**
@@ -16,7 +17,8 @@ export interface PlaceLimits {
   readonly maxConnectionsPerAddress?: number
   /**
    * How many proxies of yours stand before this server, each of which adds to `X-Forwarded-For`: so many entries from its end
-   * are believed. With 0 the socket's own address counts, and the header, which anybody can write, does not. @defaultValue 0
+   * are believed. With 0 the socket's own address counts, and the header, which anybody can write, does not. So it does where the
+   * header holds too few, or no address. @defaultValue 0
    */
   readonly trustedProxies?: number
 }
@@ -77,26 +79,38 @@ export function createPlaces({
  * @param trustedProxies - how many of the entries of `X-Forwarded-For` and the socket were added by proxies of one's own.
  */
 export function clientAddress({ remote, headers }: Arrival, trustedProxies: number): string {
-  const own = remote?.address ?? ''
-  if (trustedProxies === 0) return networkOf(own)
-  const given = headers.get('x-forwarded-for')?.split(',') ?? []
+  const own = networkOf(remote?.address ?? '')
+  if (trustedProxies === 0) return own
   // One that came past the proxies has too few, and says of itself what it likes.
-  return networkOf(given.at(-trustedProxies)?.trim() || own)
+  const given = headers.get('x-forwarded-for')?.split(',').at(-trustedProxies) ?? ''
+  return networkOf(given.trim()) || own
 }
 
-/** What counts as one client. */
+/** What counts as one client, spelled in one way; `''` for what is no address. Some proxies add the port. */
 function networkOf(given: string): string {
-  const bare = given.replace(/^\[(.*)\](?::\d+)?$/, '$1').replace(/^::ffff:(?=\d+\.)/i, '')
-  if (!bare.includes(':')) return bare
-  // Port behind an IPv4 address, as some proxies write it.
-  if (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(bare)) return bare.slice(0, bare.indexOf(':'))
-  const [head = '', tail] = bare.toLowerCase().split('%', 1)[0]?.split('::') ?? []
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros =
-    tail === undefined ? [] : Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
-  const groups = [...before, ...zeros, ...after].slice(0, 4)
-  return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
+  const bare = given.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1').replace(/^\[(.*)\](?::\d+)?$/, '$1')
+  if (isIPv4(bare)) return bare
+  const [address = ''] = bare.split('%', 1)
+  if (!isIPv6(address)) return ''
+  const groups = groupsOf(address)
+  // An IPv4 address in the clothes of IPv6, as a socket for both has it.
+  if (groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff') return dotted(groups.slice(6))
+  return `${groups.slice(0, 4).join(':')}::/64`
+}
+
+/** The eight of an IPv6 address. The URL standard knows one spelling of each. */
+function groupsOf(address: string): string[] {
+  const [before = [], after = []] = new URL(`http://[${address}]`).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((half) => half.split(':').filter((group) => group !== ''))
+  const zeros = Array<string>(8 - before.length - after.length).fill('0')
+  return [...before, ...zeros, ...after]
+}
+
+function dotted(groups: readonly string[]): string {
+  const numbers = groups.map((group) => Number.parseInt(group, 16))
+  return numbers.flatMap((number) => [number >> 8, number & 255]).join('.')
 }
 
 function check(name: string, value: number, least: number): void {

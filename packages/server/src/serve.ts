@@ -41,17 +41,22 @@ export interface ServeOptions extends GateOptions {
  * @throws TypeError when the path does not start with `/` or holds a query, a host or an origin is none, or the threshold of
  * `compression` is no size.
  */
-export function serve(hub: Pick<Hub, 'admit'>, server: NodeServer, options: ServeOptions): () => void {
+export function serve(
+  hub: Pick<Hub, 'admit'> & Partial<Pick<Hub, 'refused'>>,
+  server: NodeServer,
+  options: ServeOptions,
+): () => void {
   const { path, maxMessageBytes, compression = false } = options
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
   const doorkeeper = createGate(options, 'GET')
-  const { gate } = doorkeeper
-  const onStream = createSseListener(hub.admit, { gate, compression })
+  const onRefused = (refusal: Refusal) => hub.refused?.(refusal)
+  const door = { gate: doorkeeper.gate, onRefused, compression }
+  const onStream = createSseListener(hub.admit, door)
   const onUpgrade = createWsListener(
     hub.admit,
-    maxMessageBytes === undefined ? { gate, compression } : { gate, compression, maxMessageBytes },
+    maxMessageBytes === undefined ? door : { ...door, maxMessageBytes },
   )
 
   const withQuery = `${path}?`
@@ -64,7 +69,7 @@ export function serve(hub: Pick<Hub, 'admit'>, server: NodeServer, options: Serv
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
-      onRequest(request, response, doorkeeper, onStream)
+      onRequest(request, response, doorkeeper, onStream, onRefused)
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
@@ -112,21 +117,25 @@ function onRequest(
   response: Response,
   { gate, share, answerPreflight }: Doorkeeper,
   onStream: (request: Request, response: Response) => void,
+  onRefused: (refusal: Refusal) => void,
 ): void {
   // Somebody else has answered already.
   if (response.headersSent) return
   share(request, response)
+  const refuse = (refusal: Refusal) => {
+    onRefused(refusal)
+    rejectRequest(request, response, refusal)
+  }
   if (request.method !== 'GET') {
     const refusal = malformed(request) ?? gate(request)
-    if (refusal !== undefined) rejectRequest(request, response, refusal)
-    else if (!answerPreflight(request, response))
-      rejectRequest(request, response, notAllowed(request, response))
+    if (refusal !== undefined) refuse(refusal)
+    else if (!answerPreflight(request, response)) refuse(notAllowed(request, response))
     return
   }
   // A stream passes the same gate.
   const refusal = misdirected(request)
   if (refusal === undefined) onStream(request, response)
-  else rejectRequest(request, response, refusal)
+  else refuse(refusal)
 }
 
 function notAllowed({ method }: Request, response: Response): Refusal {

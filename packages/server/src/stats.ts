@@ -6,7 +6,7 @@ export interface HubStats {
   readonly peers: number
   /** Channels that somebody follows now. */
   readonly channels: number
-  /** Bytes that wait now to be read, over all peers. */
+  /** Bytes that wait now to be read by the slow peers: what `maxTotalQueuedBytes` bounds. */
   readonly queuedBytes: number
   /** Peers of which more than 64 KiB wait to be read now. */
   readonly slowPeers: number
@@ -14,13 +14,16 @@ export interface HubStats {
   readonly opened: Readonly<Record<Direction, number>>
   /** Of those, how many named a position: they came back. */
   readonly resumed: number
-  /** Peers that left, ever, by the code of their end. */
+  /** Peers that left, ever, by the code of their end. Clients choose theirs, from some 2000. */
   readonly closed: Readonly<Record<number, number>>
-  /** Requests that were refused, ever, by the status. What a gate, a proxy or Node itself refused is not among them. */
+  /**
+   * Requests that were refused, ever, by the status, also where a WebSocket learned it as a close. What a proxy or Node itself
+   * refused is not among them.
+   */
   readonly refused: Readonly<Record<number, number>>
   /** Gaps that were told, ever, by their reason. */
   readonly gaps: Readonly<Record<Gap['reason'], number>>
-  /** Messages that this hub published, ever. */
+  /** Messages that this hub published and its broker took, ever. */
   readonly published: number
   /** Messages that its broker had for it, ever: those of other hubs too. */
   readonly heard: number

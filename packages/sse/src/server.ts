@@ -31,6 +31,8 @@ import { acceptsGzip, createSections, Gzip } from './compression.ts'
 export interface ListenerOptions {
   /** Decides on each request before `admit` does. @defaultValue all get through */
   readonly gate?: Gate
+  /** Hears of each request that is refused before `admit` is asked. */
+  readonly onRefused?: (refusal: Refusal) => void
   /**
    * How long a closed stream may take to carry its last bytes away, in milliseconds; then the socket is destroyed.
    *
@@ -62,7 +64,7 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response) => void {
-  const { gate, closeTimeoutMs = 5000, compression } = options
+  const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
   const thresholdBytes = thresholdOf(compression)
   const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
   return (request, given) => {
@@ -74,9 +76,9 @@ export function createListener(
     if (response.headersSent) return
     const improper =
       malformed(request) ?? answerless(request, response) ?? gate?.(request) ?? oversized(request)
-    if (improper !== undefined) return refuseRequest(request, response, improper)
+    if (improper !== undefined) return turnAway(improper)
     const arrival = requestArrival(request, lastEventIdOf(request))
-    if (arrival === undefined) return refuseRequest(request, response, invalid)
+    if (arrival === undefined) return turnAway(invalid)
     const arrived = arrival
     const admission = admit(arrived)
     if (admission instanceof Promise) {
@@ -86,6 +88,11 @@ export function createListener(
       void admission.then(answer)
     } else {
       answer(admission)
+    }
+
+    function turnAway(refusal: Refusal): void {
+      onRefused?.(refusal)
+      refuseRequest(request, response, refusal)
     }
 
     function answer(admission: Admission): void {

@@ -1,4 +1,5 @@
 import {
+  byteLength,
   type Close,
   type Codec,
   checkSize,
@@ -10,7 +11,6 @@ import {
   fromTriple,
   type Limits,
   ProtocolError,
-  show,
   toTriple,
 } from '@eitherway/core'
 
@@ -62,7 +62,7 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}) {
 function splitText(chunk: string) {
   const first = chunk.indexOf('\n')
   const second = first === -1 ? -1 : chunk.indexOf('\n', first + 1)
-  if (second === -1) throw missing(show(chunk))
+  if (second === -1) throw missing(chunk)
   return named(chunk.slice(0, first), chunk.slice(first + 1, second), chunk.slice(second + 1))
 }
 
@@ -71,7 +71,7 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function splitBytes(chunk: Uint8Array) {
   const first = chunk.indexOf(10)
   const second = first === -1 ? -1 : chunk.indexOf(10, first + 1)
-  if (second === -1) throw missing(`${chunk.byteLength} bytes`)
+  if (second === -1) throw missing(chunk)
   let head: string
   try {
     head = strictUtf8.decode(chunk.subarray(0, second))
@@ -89,9 +89,10 @@ function named<T>(id: string, event: string, data: T) {
   return { id, event: event === '' ? defaultEvent : event, data }
 }
 
-function missing(shown: string): ProtocolError {
+function missing(chunk: string | Uint8Array): ProtocolError {
+  const size = byteLength(chunk)
   return new ProtocolError(
-    `a message of ${subprotocol} is id, event and data, split by line feeds; got ${shown}`,
+    `a message of ${subprotocol} is id, event and data, split by line feeds; got ${size} bytes without`,
   )
 }
 

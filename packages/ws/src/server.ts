@@ -43,6 +43,8 @@ import { createDeflate, type Deflate, offersDeflate } from './compression.ts'
 export interface ListenerOptions extends Limits {
   /** Decides on each request before `admit` does; a refusal is told as that of `admit` is. @defaultValue all get through */
   readonly gate?: Gate
+  /** Hears of each request that is refused before `admit` is asked. */
+  readonly onRefused?: (refusal: Refusal) => void
   /**
    * How long a closing handshake may take, in milliseconds; then the socket is destroyed.
    *
@@ -83,7 +85,13 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { gate, maxMessageBytes = defaultMaxMessageBytes, closeTimeoutMs = 5000, compression } = options
+  const {
+    gate,
+    onRefused,
+    maxMessageBytes = defaultMaxMessageBytes,
+    closeTimeoutMs = 5000,
+    compression,
+  } = options
   const thresholdBytes = thresholdOf(compression)
   const settings = {
     noServer: true,
@@ -101,17 +109,17 @@ export function createListener(
     // `ws` listens only while it owns the socket, which it does not between the event and the handshake.
     socket.on('error', ignore)
     const improper = malformed(request) ?? malformedUpgrade(request)
-    if (improper !== undefined) {
-      refuseUpgrade(socket, improper)
-      return
-    }
     const arrival = requestArrival(request)
-    if (arrival === undefined) {
-      refuseUpgrade(socket, { status: 400, reason: 'the request names no valid URL' })
+    if (improper !== undefined || arrival === undefined) {
+      const refusal = improper ?? { status: 400, reason: 'the request names no valid URL' }
+      onRefused?.(refusal)
+      refuseUpgrade(socket, refusal)
       return
     }
     const arrived = arrival
-    const admission = gate?.(request) ?? oversized(request) ?? admit(arrived)
+    const unwelcome = gate?.(request) ?? oversized(request)
+    if (unwelcome !== undefined) onRefused?.(unwelcome)
+    const admission = unwelcome ?? admit(arrived)
     if (admission instanceof Promise) void admission.then(answer)
     else answer(admission)
 

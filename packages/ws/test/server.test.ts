@@ -164,7 +164,7 @@ describe('what a hostile client sends ends its link and nothing else', () => {
     const { code, reason } = await (await accepted()).closed
     expect([code, reason]).toEqual([
       1002,
-      'a message of eitherway.v1 is id, event and data, split by line feeds; got "no line feeds"',
+      'a message of eitherway.v1 is id, event and data, split by line feeds; got 13 bytes without',
     ])
     expect((await client.read(4)).subarray(2)).toEqual(Buffer.from([1002 >> 8, 1002 & 0xff]))
   })

@@ -14,7 +14,13 @@ export function createOurs(sockets: Sockets, heartbeatMs: number): HouseServer {
   open()
 
   function open(): void {
-    hub = createHub({ format: 'text', heartbeatMs, broker: planted(broker, () => plant) })
+    hub = createHub({
+      format: 'text',
+      heartbeatMs,
+      broker: planted(broker, () => plant),
+      // How fast a client can talk is what is measured.
+      maxMessagesPerSecond: Number.POSITIVE_INFINITY,
+    })
     hub.onConnect((peer) => {
       tell()
       void peer.closed.then(tell)

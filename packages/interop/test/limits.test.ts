@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, maxHeaderSize } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { createHub, serve } from '@eitherway/server'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
+
+/** Where each row's default stands in the code. */
+const sources: Readonly<Record<string, readonly [file: string, name: string] | number>> = {
+  'a message that a peer sends': ['ws/src/server.ts', 'maxMessageBytes'],
+  'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
+  'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
+  'messages of one peer that wait for `onMessage`': ['ws/src/server.ts', 'highWaterBytes'],
+  'levels of JSON': ['server/src/options.ts', 'maxDepth'],
+  'path and query': ['core/src/request.ts', 'maxTargetBytes'],
+  'parameters, and with them channels of one peer': ['core/src/request.ts', 'maxParameters'],
+  'name of a channel or event': ['core/src/message.ts', 'maxNameBytes'],
+  id: ['core/src/message.ts', 'maxIdBytes'],
+  'path, query and headers together': maxHeaderSize,
+  'time to send the headers': createServer().headersTimeout,
+  'time to send a whole request': createServer().requestTimeout,
+  'connections of a hub, and requests that are being decided about': [
+    'server/src/places.ts',
+    'maxConnections',
+  ],
+  'connections from one address': ['server/src/places.ts', 'maxConnectionsPerAddress'],
+  'time in which `authorize` and `authorizeChannel` decide': ['server/src/admission.ts', 'admitMs'],
+  'a closing link, until its socket is destroyed': ['ws/src/server.ts', 'closeTimeoutMs'],
+  'a message that is published': ['server/src/options.ts', 'maxMessageBytes'],
+  'what waits for one peer': ['server/src/options.ts', 'maxQueuedBytes'],
+  'what waits for all slow peers': ['server/src/options.ts', 'maxTotalQueuedBytes'],
+  'messages kept of one channel': ['server/src/memory.ts', 'limits.messages'],
+  'bytes kept of one channel': ['server/src/memory.ts', 'limits.bytes'],
+  'bytes kept of all channels': ['server/src/memory.ts', 'limits.totalBytes'],
+  'age of what is kept': ['server/src/memory.ts', 'limits.ageMs'],
+  'reason of a close': 123,
+  'a message that it receives': ['core/src/frame.ts', 'defaultMaxMessageBytes: number'],
+  'what waits for one iteration, or to be sent': ['client/src/connect.ts', 'maxQueuedBytes'],
+  'redirects of one SSE request with headers of yours': ['sse/src/client.ts', 'maxRedirects'],
+  'time to open a link and be greeted': ['client/src/connect.ts', 'options.connectMs'],
+}
+
+/** Which has no number: `off` until somebody asks for it. */
+const wordy = ['`compression`']
+
+const page = read('docs/guides/limits.md')
+const rows = [...page.matchAll(/^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|/gm)]
+  .map(([, what = '', where = '', limit = '']) => ({ what, where, limit }))
+  .filter(({ what }) => what !== 'What' && !what.startsWith('---'))
+
+test('the page names each limit once, and this test knows where each comes from', () => {
+  expect(rows.map(({ what }) => what).sort()).toEqual([...Object.keys(sources), ...wordy].sort())
+})
+
+test.each(rows.filter(({ what }) => !wordy.includes(what)))(
+  '$what: $limit, as in the code',
+  ({ what, limit }) => {
+    const source = sources[what] ?? Number.NaN
+    const actual = typeof source === 'number' ? source : defaultIn(...source)
+    expect(limit === 'none' ? Number.POSITIVE_INFINITY : Number(limit.replaceAll(',', ''))).toBe(actual)
+  },
+)
+
+test('each option that bounds something is on the page', () => {
+  const options = [
+    'server/src/options.ts',
+    'server/src/places.ts',
+    'server/src/admission.ts',
+    'server/src/serve.ts',
+  ]
+    .flatMap((file) => [...read(`packages/${file}`).matchAll(/^ {2}readonly ((?:max|admit)\w+)\?: number/gm)])
+    .map(([, name = '']) => name)
+  expect(options.length).toBeGreaterThan(8)
+  for (const name of options) expect(page).toContain(`\`${name}\``)
+})
+
+/** The number that a name is given by default. */
+function defaultIn(file: string, name: string): number {
+  const [, given = ''] =
+    new RegExp(`\\b${name}(?: =| \\?\\?)? ([\\w.* ]+)[,)\\n }]`).exec(read(`packages/${file}`)) ?? []
+  if (given === 'defaultMaxMessageBytes')
+    return defaultIn('core/src/frame.ts', 'defaultMaxMessageBytes: number')
+  if (given === 'Number.POSITIVE_INFINITY') return Number.POSITIVE_INFINITY
+  return given.split('*').reduce((product, factor) => product * Number(factor.replaceAll('_', '')), 1)
+}
+
+test.each([
+  ['a stream', 'GET /live HTTP/1.1\r\nHost: test\r\nX-Slow: '],
+  ['an upgrade', 'GET /live HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'],
+])('a request for %s whose head never ends is cut off, by the time that the server sets', async (_, head) => {
+  const hub = createHub()
+  const server = createServer({ headersTimeout: 100, connectionsCheckingInterval: 20 })
+  serve(hub, server, { path: '/live' })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write(head)
+  let answer = ''
+  for await (const data of socket) answer += String(data)
+  expect(answer).toMatch(/^HTTP\/1.1 408 /)
+  expect(hub.stats()).toMatchObject({ peers: 0, refused: {} })
+  await hub.close()
+  server.close()
+})

@@ -8,7 +8,10 @@ export interface Greetings {
 
 /** How long to wait before coming back, and then where the stream begins and how often the server will speak. */
 export function createGreetings(retryMs: number, heartbeatMs: number): Greetings {
-  const last = new WeakMap<Encoder, { readonly id: string; readonly chunks: readonly (string | Uint8Array)[] }>()
+  const last = new WeakMap<
+    Encoder,
+    { readonly id: string; readonly chunks: readonly (string | Uint8Array)[] }
+  >()
   return {
     for(encoder, id) {
       const known = last.get(encoder)

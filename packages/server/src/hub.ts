@@ -24,7 +24,13 @@ import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
 import { memoryBroker } from './memory.ts'
-import { type CloseOptions, type HubOptions, type PublishOptions, settingsOf } from './options.ts'
+import {
+  type CloseOptions,
+  checkDrainMs,
+  type HubOptions,
+  type PublishOptions,
+  settingsOf,
+} from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
@@ -370,7 +376,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     } = {}) {
       const end = { code, reason }
       checkClose(end)
-      checkMs('drainMs', drainMs)
+      checkDrainMs(drainMs)
       if (wait.retryMs !== undefined) checkRetryMs(wait.retryMs)
       if (closing !== undefined) {
         hurry.abort()
@@ -395,16 +401,6 @@ function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
 }
-
-function checkMs(name: string, value: number): void {
-  if (value >= 0 && value <= maxDrainMs) return
-  throw new TypeError(
-    `\`${name}\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${String(value)}`,
-  )
-}
-
-/** An hour: longer than any orchestrator waits. */
-const maxDrainMs = 3_600_000
 
 function report(error: unknown): void {
   // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them

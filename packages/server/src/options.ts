@@ -144,3 +144,14 @@ function checkPositive(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value > 0) return
   throw new TypeError(`\`${name}\` must be a whole number over 0, got ${String(value)}`)
 }
+
+/** An hour: longer than any orchestrator waits. */
+const maxDrainMs = 3_600_000
+
+/** @throws TypeError when it is no time to wait. @internal */
+export function checkDrainMs(drainMs: number): void {
+  if (drainMs >= 0 && drainMs <= maxDrainMs) return
+  throw new TypeError(
+    `\`drainMs\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${String(drainMs)}`,
+  )
+}

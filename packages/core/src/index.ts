@@ -80,6 +80,7 @@ export type {
   Accepted,
   Admission,
   Admit,
+  Admitted,
   Arrival,
   Closable,
   Connection,

@@ -114,7 +114,17 @@ export type Gate = (request: NodeRequest) => Refusal | undefined
 export type Admit = (arrival: Arrival) => Admission | Promise<Admission>
 
 /** What became of a request. */
-export type Admission = Refusal | Accept
+export type Admission = Refusal | Admitted
+
+/** Takes the connection of a request that was admitted. */
+export interface Admitted {
+  (connection: ServerConnection): void
+  /**
+   * Called instead where no connection comes of it: the client has left meanwhile, or its handshake failed. What was kept for it
+   * is free again.
+   */
+  forgo?(): void
+}
 
 /** What every accepted connection has, whatever its direction. */
 export interface Accepted extends Arrival, Closable {

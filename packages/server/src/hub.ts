@@ -137,7 +137,9 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   function admissionOf(request: Arrival, verdict: Authorized<Context> | Refusal, place: string): Admission {
     const refusal = 'status' in verdict ? verdict : expiryOf(verdict)
     if (refusal === undefined) {
-      return (connection) => take(connection, verdict as Authorized<Context>, place)
+      const admitted = (connection: ServerConnection) =>
+        take(connection, verdict as Authorized<Context>, place)
+      return Object.assign(admitted, { forgo: () => places.free(place) })
     }
     places.free(place)
     return refuse(request, refusal)

@@ -77,7 +77,10 @@ export function createListener(
 
     function answer(admission: Admission): void {
       // The client did not wait, or somebody else has answered meanwhile.
-      if (response.headersSent || response.destroyed) return
+      if (response.headersSent || response.destroyed) {
+        if (typeof admission === 'function') admission.forgo?.()
+        return
+      }
       if (typeof admission !== 'function') refuseRequest(request, response, admission)
       else admission(new SseConnection(request, response, arrived, closeTimeoutMs))
     }

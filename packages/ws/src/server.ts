@@ -110,11 +110,15 @@ export function createListener(
         return
       }
       corkTurn(socket)
+      let isLinked = false
       server.handleUpgrade(request, socket, head, (webSocket) => {
+        isLinked = true
         const connection = new WsConnection(webSocket, socket, arrived, maxMessageBytes, before)
         if (isRefused) turnAway(connection, admission)
         else admission(connection)
       })
+      // It calls back at once or never: the client has left meanwhile, or offers what is no list of subprotocols.
+      if (!isLinked && !isRefused) admission.forgo?.()
     }
   }
 }

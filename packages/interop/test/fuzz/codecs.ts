@@ -176,6 +176,9 @@ function returns(codec: Codec, frames: readonly Frame[]): void {
         continue
       }
     }
+    // More than anybody waits, and written as no digits. Nor has JSON a way to say -0.
+    if (frame.type === 'retry' && frame.retryMs > Number.MAX_SAFE_INTEGER) continue
+    if (frame.type === 'hello' && Object.is(frame.heartbeatMs, -0)) continue
     if ('id' in frame && /[\r\n\0]/.test(frame.id)) continue
     const again = read(codec, [codec.encode(frame)])
     assertEqual(

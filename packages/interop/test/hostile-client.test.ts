@@ -294,6 +294,7 @@ describe.each([
         transport,
         channels: ['mine'],
         reconnect: false,
+        connectMs: 3000,
         maxMessageBytes,
         onError: (error) => told.push(error),
       })

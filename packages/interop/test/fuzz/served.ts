@@ -1,8 +1,7 @@
 import { createServer } from 'node:http'
 import { duplexPair } from 'node:stream'
-import { assert } from '@eitherway/core/testing'
+import { assert, clientFrame } from '@eitherway/core/testing'
 import { createHub, serve } from '@eitherway/server'
-import { maskedFrame } from '../frames.ts'
 import type { Target } from './target.ts'
 
 const key =
@@ -43,8 +42,8 @@ export const served: Target = {
   seeds: [
     'GET /live?channel=a&lastEventId=k3f9-1 HTTP/1.1\r\nHost: test\r\nAccept: text/html;q=0, text/*;q=0.5\r\n\r\n',
     `GET /live HTTP/1.1\r\nHost: test:80\r\nOrigin: ${origin}\r\nLast-Event-ID: 1\r\nSec-Fetch-Site: cross-site\r\n\r\n`,
-    `GET /live?channel=a HTTP/1.1\r\nHost: test\r\n${key}Sec-WebSocket-Protocol: x, eitherway.v1\r\n\r\n${latin1(maskedFrame(1, '1\ne\n{"a":[1]}'))}`,
-    `GET /live HTTP/1.1\r\nHost: test\r\n${key}\r\n${latin1(maskedFrame(1, '"a"', { fin: false }))}${latin1(maskedFrame(0, 'b'))}${latin1(maskedFrame(8, '\x03\xe8'))}`,
+    `GET /live?channel=a HTTP/1.1\r\nHost: test\r\n${key}Sec-WebSocket-Protocol: x, eitherway.v1\r\n\r\n${clientFrame(1, '1\ne\n{"a":[1]}')}`,
+    `GET /live HTTP/1.1\r\nHost: test\r\n${key}\r\n${clientFrame(1, '"a"', { fin: false })}${clientFrame(0, 'b')}${clientFrame(8, '\x03\xe8')}`,
     `OPTIONS /live HTTP/1.1\r\nHost: test\r\nOrigin: ${origin}\r\nAccess-Control-Request-Method: GET\r\n\r\n`,
     'POST /live HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nGET /live HTTP/1.1\r\nHost: test\r\n\r\n',
   ],
@@ -64,9 +63,9 @@ export const served: Target = {
     ),
     ...'Sec-WebSocket-Protocol: eitherway.v1\r\n|Sec-WebSocket-Extensions: permessage-deflate\r\n'.split('|'),
     key,
-    latin1(maskedFrame(1, 'a\nb\n[1]')),
-    latin1(maskedFrame(9, 'x')),
-    latin1(maskedFrame(2, '\n~close\n')),
+    clientFrame(1, 'a\nb\n[1]'),
+    clientFrame(9, 'x'),
+    clientFrame(2, '\n~close\n'),
     '\x88\x80\0\0\0\0',
     '\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff',
   ],

@@ -68,13 +68,17 @@ async function connect(url: URL, request: ConnectOptions, options: SseOptions): 
   const onAbort = () => abort.abort(request.signal.reason)
   request.signal.addEventListener('abort', onAbort)
   abort.signal.addEventListener('abort', () => request.signal.removeEventListener('abort', onAbort))
+  let response: Response | undefined
   try {
-    const response = await ask(address, request, options, abort.signal)
+    response = await ask(address, request, options, abort.signal)
     if (response.status !== 200) throw await refusal(address, response)
     checkContentType(address, response)
     return open(response, abort, request.limits)
   } catch (error) {
-    abort.abort()
+    // On purpose not where fetch itself failed: Node 20's then throws at the whole process, over an answer in more codings
+    // than it bears.
+    if (response !== undefined) abort.abort()
+    request.signal.removeEventListener('abort', onAbort)
     request.signal.throwIfAborted()
     if (error instanceof ConnectError) throw error
     throw new ConnectError(`${address.origin} could not be reached: ${reasonOf(error)}`, {

@@ -126,10 +126,12 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
       settlePosition()
       pending = id
     },
-    onEvent({ id = '', event = defaultEvent, data }) {
+    onEvent({ id, event = defaultEvent, data }) {
+      // What is pending is then of a block before, and counts also where this one is broken.
+      if (id === undefined) settlePosition()
       const content = fromDataUrl(data)
       checkSize(content, maxMessageBytes)
-      const frame = fromTriple({ id, event, data: content })
+      const frame = fromTriple({ id: id ?? '', event, data: content })
       // Not every frame has room for the id of its block. [spec] `id:` without a value sets the position back to the
       // beginning, where a message's own `''` leaves it.
       if (idOf(frame) === '') settlePosition()
@@ -160,7 +162,10 @@ function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Dec
       frames = []
       try {
         parser.feed(typeof chunk === 'string' ? chunk : toText(chunk))
-        if (failure !== undefined) throw failure
+        if (failure !== undefined) {
+          settlePosition()
+          throw failure
+        }
       } catch (error) {
         if (error instanceof ProtocolError) error.frames = frames
         throw error

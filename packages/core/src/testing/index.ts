@@ -4,8 +4,24 @@
  *
  * @packageDocumentation
  */
+export {
+  type Attack,
+  type AttackTarget,
+  clientFrame,
+  type Entrance,
+  type Outcome,
+  requestOf,
+} from './attack.ts'
+export { attacks } from './attacks.ts'
 export { type BrokerSetup, type BrokerSuite, brokerSuite } from './broker-suite.ts'
 export { type CodecSuite, codecSuite } from './codec-suite.ts'
+export {
+  type Bystander,
+  type HostileLink,
+  type HostileSetup,
+  type HostileSuite,
+  hostileSuite,
+} from './hostile-suite.ts'
 export {
   createNetwork,
   type Meeting,

@@ -1,4 +1,5 @@
 import { byteLength, kind, show } from './message.ts'
+import type { Refusal } from './transport.ts'
 
 /**
  * Why a connection ended. The codes are those of WebSocket on every transport, so a reader of logs learns one table.
@@ -69,13 +70,7 @@ export function closeCodeOfStatus(status: number): number {
 }
 
 /** The close that says what a refusal by HTTP status says. */
-export function closeOfRefusal({
-  status,
-  reason,
-}: {
-  readonly status: number
-  readonly reason: string
-}): Close {
+export function closeOfRefusal({ status, reason }: Refusal): Close {
   return { code: closeCodeOfStatus(status), reason: fitReason(reason) }
 }
 

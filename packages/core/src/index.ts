@@ -70,9 +70,7 @@ export {
   maxTargetBytes,
   type NodeRequest,
   oversized,
-  remoteOf,
   requestArrival,
-  requestHeaders,
   requestUrl,
   retryAfterMs,
 } from './request.ts'

@@ -85,6 +85,7 @@ export interface Remote {
 export interface Arrival {
   /** The request's URL as it was asked for. */
   readonly url: URL
+  /** Its headers, without the subprotocol that carries a token; `Authorization` and `Cookie` are among them. */
   readonly headers: Headers
   /**
    * The bearer token that the request showed, by its `Authorization` or, where a WebSocket has no headers, beside its

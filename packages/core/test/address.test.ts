@@ -1,5 +1,6 @@
-import { addressOf, remoteOf, requestHeaders, requestUrl } from '@eitherway/core'
+import { addressOf, requestUrl } from '@eitherway/core'
 import { expect, test } from 'vitest'
+import { remoteOf, requestHeaders } from '../src/request.ts'
 
 test.each([
   ['http://host/live', 'http', 'http://host/live'],

@@ -2,8 +2,6 @@ import type { Greetings } from './greetings.ts'
 import type { Past } from './past.ts'
 import type { HubPeer } from './peer.ts'
 
-const nothing: ReadonlySet<string> = new Set()
-
 /**
  * The greeting of a peer that follows channels, what it missed, and then what came meanwhile: from here on every message
  * reaches it, once. It is held, and follows its channels, already.
@@ -28,7 +26,7 @@ function begin<Context>(
   position: string,
 ): Promise<void> | undefined {
   for (const chunk of greetings.for(peer.encoder, position)) peer.write(chunk)
-  return peer.release(nothing)
+  return peer.release()
 }
 
 /** Reads what was missed a page at a time, each when there is room for it: a reader that stands still keeps one page alive. */

@@ -26,9 +26,9 @@ export interface GateOptions {
 }
 
 /** The one gate of a path: stream, upgrade, preflight and whatever else is asked there. */
-export interface Doorkeeper {
+export interface PathGate {
   /** Refuses what is for another host or comes from a page that may not. Its requests are well formed: see `malformed`. */
-  readonly gate: Gate
+  readonly check: Gate
   /** Lets a page of an allowed origin read the answer, whatever that will be. What was set before is kept. */
   share(request: Request, response: Response): void
   /** Answers, where this is a browser that asks leave for a page that the gate lets in. @returns whether it was. */
@@ -39,7 +39,7 @@ export interface Doorkeeper {
  * @param methods - what a page may ask by, e.g. `GET`.
  * @throws TypeError when a host or an origin is none, or is spelled as no browser spells it.
  */
-export function createGate(options: GateOptions, methods: string): Doorkeeper {
+export function createGate(options: GateOptions, methods: string): PathGate {
   const { origins = [], credentials = false, allowedHeaders = [] } = options
   const hosts = options.hosts === undefined ? undefined : new Set([options.hosts].flat().map(checkHost))
   const listed = new Set(origins === '*' ? [] : [origins].flat().map(checkOrigin))
@@ -50,7 +50,7 @@ export function createGate(options: GateOptions, methods: string): Doorkeeper {
 
   const isListed = (origin: string) => origins === '*' || listed.has(origin)
 
-  function gate(request: NodeRequest) {
+  function check(request: NodeRequest) {
     if (hosts !== undefined && !isServed(authorityOf(request.headers) as string, hosts)) {
       return { status: 421, reason: 'this host is not served here; `hosts` lists those that are' }
     }
@@ -88,7 +88,7 @@ export function createGate(options: GateOptions, methods: string): Doorkeeper {
     return true
   }
 
-  return { gate, share, answerPreflight }
+  return { check, share, answerPreflight }
 }
 
 /** As long as Chromium remembers it at most. */

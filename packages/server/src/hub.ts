@@ -67,10 +67,13 @@ export interface Hub<Context = undefined> {
    * asks it; so may a transport of your own.
    */
   readonly admit: Admit
-  /** Takes a connection that was answered already, or closes it with the code that says what `admit` would have refused it for. */
+  /**
+   * Takes a connection that was answered already, or closes it: with the code that says what `admit` would have refused it for,
+   * or with that of {@link Hub.close}.
+   */
   readonly accept: Accept
   /**
-   * Counts a request that a door before `admit` has refused, by its origin or its form for instance, in {@link HubStats.refused}.
+   * Counts a request that was refused before `admit` was asked, by its origin or its form for instance, in {@link HubStats.refused}.
    * `serve` tells it; so may a transport of your own.
    */
   readonly refused: (refusal: Refusal) => void

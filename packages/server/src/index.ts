@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export type {
+  Arrival,
   Broker,
   Close,
   Compression,
@@ -12,6 +13,7 @@ export type {
   Format,
   FormatOption,
   Received,
+  Refusal,
 } from '@eitherway/core'
 export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'

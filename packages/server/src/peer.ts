@@ -235,7 +235,7 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
       given += 1
       if (this.write(chunk) <= highWaterBytes || !batch.mayWait) continue
       this.#held = true
-      void this.#connection.drained().then(() => this.release(nothing))
+      void this.#connection.drained().then(() => this.release())
       // Of a joined chunk nothing is left; a wire that takes each frame by itself has as many chunks as frames.
       return chunks.length === batch.parcels.length ? batch.parcels.slice(given) : []
     }
@@ -252,7 +252,7 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
    *
    * @returns `undefined` where that is done at once.
    */
-  release(known: ReadonlySet<string>): Promise<void> | undefined {
+  release(known: ReadonlySet<string> = nothing): Promise<void> | undefined {
     // What is published and still on its way here may be among the known.
     this.#settings.flush()
     this.#backlog?.forget(known)

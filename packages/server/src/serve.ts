@@ -11,7 +11,7 @@ import {
   refuseRequest as rejectRequest,
 } from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
-import { createGate, type Doorkeeper, type GateOptions } from './gate.ts'
+import { createGate, type GateOptions, type PathGate } from './gate.ts'
 import type { Hub } from './hub.ts'
 
 /** A server of Node's http, https or http2. */
@@ -50,13 +50,13 @@ export function serve(
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
-  const doorkeeper = createGate(options, 'GET')
+  const gate = createGate(options, 'GET')
   const onRefused = (refusal: Refusal) => hub.refused?.(refusal)
-  const door = { gate: doorkeeper.gate, onRefused, compression }
-  const onStream = createSseListener(hub.admit, door)
+  const settings = { gate: gate.check, onRefused, compression }
+  const onStream = createSseListener(hub.admit, settings)
   const onUpgrade = createWsListener(
     hub.admit,
-    maxMessageBytes === undefined ? door : { ...door, maxMessageBytes },
+    maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes },
   )
 
   const withQuery = `${path}?`
@@ -69,7 +69,7 @@ export function serve(
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
-      onRequest(request, response, doorkeeper, onStream, onRefused)
+      onRequest(request, response, gate, onStream, onRefused)
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
@@ -115,7 +115,7 @@ function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
 function onRequest(
   request: Request,
   response: Response,
-  { gate, share, answerPreflight }: Doorkeeper,
+  { check, share, answerPreflight }: PathGate,
   onStream: (request: Request, response: Response) => void,
   onRefused: (refusal: Refusal) => void,
 ): void {
@@ -127,7 +127,7 @@ function onRequest(
     rejectRequest(request, response, refusal)
   }
   if (request.method !== 'GET') {
-    const refusal = malformed(request) ?? gate(request)
+    const refusal = malformed(request) ?? check(request)
     if (refusal !== undefined) refuse(refusal)
     else if (!answerPreflight(request, response)) refuse(notAllowed(request, response))
     return

@@ -5,13 +5,13 @@ import type { Peer } from './peer.ts'
 /**
  * What a hub says as it happens, by the names of its channels in `node:diagnostics_channel`. Whoever subscribes is called
  * within the hub's own work: it should be quick. One that throws hurts neither the hub nor the other subscribers; Node makes an
- * uncaught exception of it, as it does on each of its diagnostics channels. No payload, token or cookie is in any of them, but a peer's or a request's
- * `headers` are there to be asked: log them with care.
+ * uncaught exception of it, as it does on each of its diagnostics channels. No payload, token or cookie is in any of them, but
+ * a peer's or a request's `url` and `headers` are there to be asked: log them with care.
  */
 export interface Signals {
   'eitherway:peer:open': { readonly peer: Peer<unknown> }
   'eitherway:peer:close': { readonly peer: Peer<unknown>; readonly close: Close }
-  /** Without a request where a door before `admit` has refused it: that may make no sense at all. */
+  /** Without a request where it was refused before `admit` was asked: it may make no sense at all. */
   'eitherway:request:refused': { readonly request: Arrival | undefined; readonly refusal: Refusal }
   'eitherway:peer:gap': { readonly peer: Peer<unknown>; readonly gap: Gap }
   'eitherway:peer:slow': { readonly peer: Peer<unknown>; readonly queuedBytes: number }

@@ -13,6 +13,7 @@ import {
   type Frame,
   fitReason,
   type Limits,
+  mayReturn,
   type OneWayConnection,
   ProtocolError,
   retryAfterMs,
@@ -178,7 +179,7 @@ async function refusal(address: URL, response: Response): Promise<ConnectError> 
     })
   }
   const code = closeCodeOfStatus(status)
-  const retryable = code >= 4000 && code < 4500
+  const retryable = mayReturn(code)
   const advice = retryable ? 'a later try may succeed' : 'reconnecting will not help'
   return new ConnectError(`${where}; ${advice}`, {
     retryable,

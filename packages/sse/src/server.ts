@@ -24,8 +24,8 @@ import {
   requestArrival,
   thresholdOf,
 } from '@eitherway/core'
-import { codec } from './codec.ts'
 import { acceptsGzip, createSections, Gzip } from './compression.ts'
+import { chunkedFrames, frames } from './framing.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions {
@@ -336,26 +336,6 @@ function ownsSocket(request: Request, response: ServerResponse): boolean {
     response.end === ServerResponse.prototype.end &&
     !response.headersSent
   )
-}
-
-const join = (chunks: readonly (string | Uint8Array)[]) => Buffer.concat(chunks as readonly Uint8Array[])
-
-/** As bytes, so that a text is not turned into UTF-8 anew for each peer. */
-const frames: Encoder = { encode: (frame) => Buffer.from(codec.encode(frame)), join }
-
-/**
- * As chunks of HTTP/1.1, framed once for all peers.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-7.1
- */
-const chunkedFrames: Encoder = {
-  encode(frame) {
-    const text = codec.encode(frame)
-    // A chunk of no length would be the last.
-    if (text.length === 0) return text
-    return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
-  },
-  join,
 }
 
 /** The header wins over the query: an `EventSource` comes back to its first URL, with the header of today. */

@@ -22,7 +22,7 @@ import {
   type TwoWayConnection,
   tokenProtocol,
 } from '@eitherway/core'
-import { closeOfError, codec, plain, subprotocol } from './codec.ts'
+import { closeOfError, codec, headRoomBytes, plain, subprotocol } from './codec.ts'
 
 /** As much of the platform's `WebSocket` class as is used, so that any of its kind fits and a test can bring its own. */
 export type WebSocketLike = new (url: URL, protocols: string[]) => WebSocket
@@ -108,9 +108,6 @@ async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
     }
   } as unknown as WebSocketLike
 }
-
-/** Room for a message's id and event beside its data. */
-const headRoomBytes = 4096
 
 /** What the package's socket has beyond the platform's. */
 interface PackageSocket {

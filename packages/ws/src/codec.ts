@@ -17,6 +17,9 @@ import {
 /** The subprotocol that `codec` speaks. A link without a subprotocol is plain. */
 export const subprotocol = 'eitherway.v1'
 
+/** Room for a message's id and event beside its data, in bytes. @internal */
+export const headRoomBytes = 4096
+
 /**
  * Frames of the subprotocol `eitherway.v1`: the triple of Server-Sent Events, split by its first two line feeds,
  * `id LF event LF data`, text in a text message, bytes in a binary one.

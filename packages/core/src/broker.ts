@@ -17,7 +17,7 @@ export interface History {
 }
 
 /** How much of history is read at once. */
-export interface HistoryPage {
+export interface HistoryBounds {
   /**
    * Stop once the messages read so far hold this many bytes; at least one is read. What is not read is neither copied nor kept
    * alive: a reader that stands still must not keep what history evicts meanwhile. @defaultValue no bound
@@ -45,5 +45,5 @@ export interface Broker {
   /** The id after which the next message will be: that of the newest, or one before the first. At once, where it is known. */
   position(): string | Promise<string>
   /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
-  history(channels: readonly string[], after: string, page?: HistoryPage): Promise<History>
+  history(channels: readonly string[], after: string, bounds?: HistoryBounds): Promise<History>
 }

@@ -35,11 +35,8 @@ export interface PathGate {
   answerPreflight(request: Request, response: Response): boolean
 }
 
-/**
- * @param methods - what a page may ask by, e.g. `GET`.
- * @throws TypeError when a host or an origin is none, or is spelled as no browser spells it.
- */
-export function createGate(options: GateOptions, methods: string): PathGate {
+/** @throws TypeError when a host or an origin is none, or is spelled as no browser spells it. */
+export function createGate(options: GateOptions): PathGate {
   const { origins = [], credentials = false, allowedHeaders = [] } = options
   const hosts = options.hosts === undefined ? undefined : new Set([options.hosts].flat().map(checkHost))
   const listed = new Set(origins === '*' ? [] : [origins].flat().map(checkOrigin))
@@ -80,7 +77,7 @@ export function createGate(options: GateOptions, methods: string): PathGate {
     const { method, headers: asked } = request
     if (method !== 'OPTIONS' || asked.origin === undefined) return false
     if (asked['access-control-request-method'] === undefined) return false
-    response.setHeader('Access-Control-Allow-Methods', methods)
+    response.setHeader('Access-Control-Allow-Methods', 'GET')
     response.setHeader('Access-Control-Allow-Headers', headers.join(', '))
     response.setHeader('Access-Control-Max-Age', maxAgeSeconds)
     response.writeHead(204)

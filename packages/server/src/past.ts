@@ -136,8 +136,8 @@ export function createPast(broker: Broker, now: () => number): Past {
   }
 
   async function read(channels: readonly string[], after: string, until: string | undefined): Promise<Page> {
-    const bound = { maxBytes: pageBytes, ...(until === undefined ? {} : { until }) }
-    const history = await broker.history(channels, after, bound)
+    const bounds = { maxBytes: pageBytes, ...(until === undefined ? {} : { until }) }
+    const history = await broker.history(channels, after, bounds)
     const lost = history.gap?.channels ?? []
     const key = JSON.stringify(channels.filter((channel) => !lost.includes(channel)))
     const { messages, next } = align(key, history)

@@ -50,7 +50,7 @@ export function serve(
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
   }
-  const gate = createGate(options, 'GET')
+  const gate = createGate(options)
   const onRefused = (refusal: Refusal) => hub.refused?.(refusal)
   const settings = { gate: gate.check, onRefused, compression }
   const onStream = createSseListener(hub.admit, settings)

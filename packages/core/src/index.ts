@@ -12,7 +12,6 @@ export {
   checkClose,
   closeCode,
   closeCodeOfStatus,
-  closeOfRefusal,
   fitReason,
   mayReturn,
 } from './close.ts'
@@ -62,6 +61,7 @@ export {
 } from './message.ts'
 export { isSameOrigin } from './origin.ts'
 export { createQueue, type Queue } from './queue.ts'
+export { turnAway } from './refusal.ts'
 export {
   authorityOf,
   hasBody,

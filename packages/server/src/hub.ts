@@ -8,7 +8,6 @@ import {
   checkClose,
   checkName,
   closeCode,
-  closeOfRefusal,
   fitReason,
   isDeeper,
   json,
@@ -17,6 +16,7 @@ import {
   type Received,
   type Refusal,
   type ServerConnection,
+  turnAway,
 } from '@eitherway/core'
 import { type Authorized, createJudge } from './admission.ts'
 import { catchUp } from './catch-up.ts'
@@ -175,7 +175,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     const admission = admit(connection)
     const settle = (settled: Admission) => {
       if (typeof settled === 'function') settled(connection)
-      else connection.close(closeOfRefusal(settled))
+      else turnAway(connection, settled)
     }
     if (!(admission instanceof Promise)) {
       settle(admission)
@@ -194,7 +194,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   function take(connection: ServerConnection, { context, expiresAt }: Authorized<Context>): void {
     const place = places.take(connection)
     if (typeof place !== 'string') {
-      connection.close(closeOfRefusal(refuse(connection, place)))
+      turnAway(connection, refuse(connection, place))
       return
     }
     const peer = new HubPeer(connection, context, shared)

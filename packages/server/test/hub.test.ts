@@ -824,3 +824,12 @@ test('what a peer that has gone missed is not made into chunks for nobody', asyn
   expect(writes).toBeLessThan(10)
   await hub.close()
 })
+
+test('a connection that was answered already and finds no place is told how long to stay away', async () => {
+  const hub = createHub({ maxConnections: 1 })
+  await join(hub)
+  const { connection, next } = await link(hub)
+  expect(await next()).toEqual({ type: 'retry', retryMs: 5000 })
+  expect(await connection.closed).toMatchObject({ code: 4103 })
+  await hub.close()
+})

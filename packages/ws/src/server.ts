@@ -10,7 +10,6 @@ import {
   type Compression,
   checkClose,
   closeCode,
-  closeOfRefusal,
   costOf,
   createEnding,
   createQueue,
@@ -31,8 +30,8 @@ import {
   type Refusal,
   type Remote,
   requestArrival,
-  type ServerConnection,
   thresholdOf,
+  turnAway,
 } from '@eitherway/core'
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { closeOfError, codec, headRoomBytes, plain, subprotocol } from './codec.ts'
@@ -205,13 +204,6 @@ function createCompressed(settings: ServerOptions, thresholdBytes: number): Kind
 function offersOurs({ headers }: IncomingMessage): boolean {
   const offered = headers['sec-websocket-protocol'] ?? ''
   return offered.split(',').some((name) => name.trim() === subprotocol)
-}
-
-/** As `Retry-After` and a status do on HTTP. */
-function turnAway(connection: ServerConnection, refusal: Refusal): void {
-  const { retryAfterMs: retryMs } = refusal
-  if (retryMs !== undefined) connection.write(connection.encoder.encode({ type: 'retry', retryMs }))
-  connection.close(closeOfRefusal(refusal))
 }
 
 /**

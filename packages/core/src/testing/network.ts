@@ -1,9 +1,10 @@
 import { addressOf } from '../address.ts'
-import { type Close, checkClose, closeCode, closeCodeOfStatus, closeOfRefusal } from '../close.ts'
+import { type Close, checkClose, closeCode, closeCodeOfStatus } from '../close.ts'
 import { ConnectError, ProtocolError } from '../errors.ts'
 import type { Codec, Decoder, Frame } from '../frame.ts'
 import { byteLength, type Message } from '../message.ts'
 import { createQueue } from '../queue.ts'
+import { turnAway } from '../refusal.ts'
 import { checkToken } from '../token.ts'
 import type {
   Admit,
@@ -153,9 +154,7 @@ export function createNetwork(options: NetworkOptions): Network {
       link.leave()
       throw refusal(address, admission.status, admission.retryAfterMs)
     } else {
-      const { retryAfterMs: retryMs } = admission
-      if (retryMs !== undefined) link.server.write(wire.codec.encode({ type: 'retry', retryMs }))
-      link.server.close(closeOfRefusal(admission))
+      turnAway(link.server, admission)
     }
     if (meeting === 'shortened') {
       shortened.add(link)

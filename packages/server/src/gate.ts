@@ -46,7 +46,12 @@ export function createGate(options: GateOptions, methods: string): Doorkeeper {
   if (origins === '*' && credentials) {
     throw new TypeError('`credentials` cannot go with `origins: "*"`; list the origins that may send cookies')
   }
-  const headers = ['Authorization', 'Content-Type', 'Last-Event-ID', ...allowedHeaders.map(checkHeader)]
+  const headers = [
+    'Authorization',
+    'Content-Type',
+    'Last-Event-ID',
+    ...[allowedHeaders].flat().map(checkHeader),
+  ]
 
   const isListed = (origin: string) => origins === '*' || listed.has(origin)
 

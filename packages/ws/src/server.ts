@@ -33,6 +33,7 @@ import {
   type Remote,
   requestArrival,
   type ServerConnection,
+  show,
   thresholdOf,
 } from '@eitherway/core'
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
@@ -79,7 +80,7 @@ const headRoomBytes = 4096
  * subprotocol learns a refusal by the close code that says the same, since a browser shows no status of a refused upgrade;
  * any other learns the HTTP status.
  * @returns a listener for upgrade requests; whoever mounts it chooses them.
- * @throws TypeError when the threshold of `compression` is no size.
+ * @throws TypeError when `maxMessageBytes` or `compression` is none.
  */
 export function createListener(
   admit: Admit,
@@ -92,6 +93,12 @@ export function createListener(
     closeTimeoutMs = 5000,
     compression,
   } = options
+  // With what is no number, `ws` would know no bound at all.
+  if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes < 1) {
+    throw new TypeError(
+      `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
+    )
+  }
   const thresholdBytes = thresholdOf(compression)
   const settings = {
     noServer: true,

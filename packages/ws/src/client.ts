@@ -95,7 +95,7 @@ function protocolsOf(token: string | undefined, { plain }: WsOptions): string[] 
 async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
   const { WebSocket } = await import('ws')
   const options = {
-    maxPayload: maxMessageBytes + headRoomBytes,
+    maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
     perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
     closeTimeout: 5000,
   }
@@ -111,6 +111,9 @@ async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
 
 /** Room for a message's id and event beside its data. */
 const headRoomBytes = 4096
+
+/** The package takes 32 bits of it: 4 GiB would be nothing, and 2 GiB no bound. */
+const maxPayloadBytes = 2 ** 31 - 1
 
 /** What the package's socket has beyond the platform's. */
 interface PackageSocket {

@@ -70,6 +70,9 @@ const highWaterBytes = 64 * 1024
 /** Room for a message's id and event beside its data. */
 const headRoomBytes = 4096
 
+/** The package `ws` takes 32 bits of it: 4 GiB would be nothing, and 2 GiB no bound. */
+const maxPayloadBytes = 2 ** 31 - 1
+
 /**
  * The server's side of WebSocket, for the `upgrade` event of Node's http: shakes hands and hands each link on.
  *
@@ -104,7 +107,7 @@ export function createListener(
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: maxMessageBytes + headRoomBytes,
+    maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
     closeTimeout: closeTimeoutMs,
     handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
   } as const

@@ -62,20 +62,17 @@ export function urlOf(given: string | URL): URL {
 
 export function checkBytes(name: string, bytes: number): void {
   if (Number.isSafeInteger(bytes) && bytes > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${String(bytes)}`)
+  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${show(bytes)}`)
 }
 
 export function checkMs(name: string, ms: number): number {
   if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
-  throw new TypeError(
-    `\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${String(ms)}`,
-  )
+  throw new TypeError(`\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${show(ms)}`)
 }
 
 export function checkChannels(names: readonly string[]): readonly string[] {
   // Text is a list of characters, each of them a fine name.
-  if (!Array.isArray(names))
-    throw new TypeError(`\`channels\` must be a list of names, got ${show(String(names))}`)
+  if (!Array.isArray(names)) throw new TypeError(`\`channels\` must be a list of names, got ${show(names)}`)
   for (const name of names) checkName('channel', name)
   return names
 }

@@ -86,7 +86,7 @@ export function checkClose(close: Close): void {
     Number.isInteger(code) &&
     ((code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999))
   if (!sendable) {
-    throw new TypeError(`close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${String(code)}`)
+    throw new TypeError(`close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${show(code)}`)
   }
   if (typeof reason !== 'string') throw new TypeError(`close reason must be a string, got ${kind(reason)}`)
   if (byteLength(reason) > 123) {

@@ -1,3 +1,5 @@
+import { show } from './message.ts'
+
 /** How a server compresses what it sends: once for all peers, never for one alone. */
 export interface CompressionOptions {
   /**
@@ -16,13 +18,20 @@ const defaultThresholdBytes = 256
 /**
  * From what size on a server is to compress, in bytes; `undefined` where it is not to.
  *
- * @throws TypeError when it is no size.
+ * @throws TypeError when it is neither that nor a size.
  * @internal
  */
 export function thresholdOf(compression: Compression | undefined): number | undefined {
   if (compression === undefined || compression === false) return undefined
   if (compression === true) return defaultThresholdBytes
+  if (typeof compression !== 'object' || compression === null) {
+    throw new TypeError(
+      `\`compression\` must be true, false or \`{ thresholdBytes }\`, got ${show(compression)}`,
+    )
+  }
   const { thresholdBytes = defaultThresholdBytes } = compression
   if (Number.isSafeInteger(thresholdBytes) && thresholdBytes >= 0) return thresholdBytes
-  throw new TypeError(`\`thresholdBytes\` must be a whole number from 0, got ${String(thresholdBytes)}`)
+  throw new TypeError(
+    `\`compression.thresholdBytes\` must be a whole number from 0, got ${show(thresholdBytes)}`,
+  )
 }

@@ -165,7 +165,7 @@ export function checkSize(data: string | Uint8Array, limit: number): void {
   const bytes = byteLength(data)
   if (bytes <= limit) return
   throw new ProtocolError(
-    `a message of ${bytes} bytes is over the limit of ${limit}; raise \`maxMessageBytes\` on this side if it is expected`,
+    `a message of ${bytes} bytes is over the limit of ${limit}; raise the receiver's \`maxMessageBytes\` if it is expected`,
     { closeCode: 1009 },
   )
 }

@@ -109,9 +109,13 @@ export function costOf({ id, event, data }: Message): number {
   return byteLength(data) + id.length + event.length + 64
 }
 
-/** A value as it may stand in an error: quoted, its control characters visible, and short. */
-export function show(value: string): string {
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+/**
+ * A value as it may stand in an error. Text is quoted, its control characters visible, and short: `"64"` is no number, and must
+ * not look like one. Of an object its kind.
+ */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  return typeof value === 'object' || typeof value === 'function' ? kind(value) : String(value)
 }
 
 /** The kind of a value, for an error that says what was given instead. */

@@ -47,8 +47,11 @@ export function createJudge<Context>(
   tell: (error: unknown) => void,
 ): Judge<Context> {
   if (!Number.isInteger(admitMs) || admitMs < 1 || admitMs > 300_000) {
-    throw new TypeError(`\`admitMs\` must be a whole number from 1 to 300000, got ${String(admitMs)}`)
+    throw new TypeError(`\`admitMs\` must be a whole number from 1 to 300000, got ${show(admitMs)}`)
   }
+
+  checkFunction('authorize', authorize)
+  checkFunction('authorizeChannel', authorizeChannel)
 
   function failed(error: unknown): Refusal {
     tell(error)
@@ -137,14 +140,20 @@ function namesRefusal(channels: readonly string[]): Refusal | undefined {
   return undefined
 }
 
+function checkFunction(name: string, given: unknown): void {
+  if (given === undefined || typeof given === 'function') return
+  throw new TypeError(`\`${name}\` must be a function, got ${show(given)}`)
+}
+
 /** Nothing that is neither lets anybody in: who forgot to return is told so. */
 function checkAnswer<Context>(answer: Verdict<Context>): Verdict<Context> {
   if (typeof answer === 'object' && answer !== null) {
     if ('status' in answer) return checkRefusal(answer)
     if ('context' in answer) {
       const { expiresAt } = answer
-      if (expiresAt === undefined || Number.isFinite(expiresAt)) return answer
-      throw new TypeError(`\`expiresAt\` must be milliseconds since 1970, got ${String(expiresAt)}`)
+      if (expiresAt === undefined || (Number.isFinite(expiresAt) && !isInSeconds(expiresAt))) return answer
+      const advice = isInSeconds(expiresAt) ? ", which is in seconds: multiply a JWT's `exp` by 1000" : ''
+      throw new TypeError(`\`expiresAt\` must be milliseconds since 1970, got ${show(expiresAt)}${advice}`)
     }
   }
   throw new TypeError(
@@ -152,15 +161,20 @@ function checkAnswer<Context>(answer: Verdict<Context>): Verdict<Context> {
   )
 }
 
+/** A time from 2001 on in seconds, which in milliseconds is one before 1974: everybody would be turned away, and nobody told why. */
+function isInSeconds(time: number): boolean {
+  return time >= 1e9 && time < 1e11
+}
+
 function checkRefusal(refusal: Refusal): Refusal {
   const { status, reason, retryAfterMs = 0 } = refusal
   if (!Number.isInteger(status) || status < 400 || status > 599) {
-    throw new TypeError(`a refusal's \`status\` must be 400 to 599, got ${String(status)}`)
+    throw new TypeError(`a refusal's \`status\` must be 400 to 599, got ${show(status)}`)
   }
   if (typeof reason !== 'string') throw new TypeError("a refusal's `reason` must be a string")
   if (!Number.isSafeInteger(retryAfterMs) || retryAfterMs < 0) {
     throw new TypeError(
-      `a refusal's \`retryAfterMs\` must be a whole number of 0 or more, got ${String(retryAfterMs)}`,
+      `a refusal's \`retryAfterMs\` must be a whole number of 0 or more, got ${show(retryAfterMs)}`,
     )
   }
   return refusal

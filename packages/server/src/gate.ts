@@ -43,7 +43,12 @@ export function createGate(options: GateOptions): PathGate {
   if (origins === '*' && credentials) {
     throw new TypeError('`credentials` cannot go with `origins: "*"`; list the origins that may send cookies')
   }
-  const headers = ['Authorization', 'Content-Type', 'Last-Event-ID', ...allowedHeaders.map(checkHeader)]
+  const headers = [
+    'Authorization',
+    'Content-Type',
+    'Last-Event-ID',
+    ...[allowedHeaders].flat().map(checkHeader),
+  ]
 
   const isListed = (origin: string) => origins === '*' || listed.has(origin)
 

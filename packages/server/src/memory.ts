@@ -1,4 +1,11 @@
-import { type Broker, type BrokerListener, byteLength, createMessage, type Message } from '@eitherway/core'
+import {
+  type Broker,
+  type BrokerListener,
+  byteLength,
+  createMessage,
+  type Message,
+  show,
+} from '@eitherway/core'
 
 /** How much a memory broker keeps. Whichever bound is met first evicts the oldest. */
 export interface HistoryLimits {
@@ -244,5 +251,5 @@ function newEpoch(): string {
 
 function limit(name: string, value: number): number {
   if (value >= 0) return value
-  throw new TypeError(`\`history.${name}\` must be a number of 0 or more, got ${String(value)}`)
+  throw new TypeError(`\`history.${name}\` must be a number of 0 or more, got ${show(value)}`)
 }

@@ -4,6 +4,7 @@ import {
   type Format,
   type FormatOption,
   formatOf,
+  show,
 } from '@eitherway/core'
 import type { AdmissionOptions } from './admission.ts'
 import type { SlowPolicy } from './backlog.ts'
@@ -111,12 +112,12 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     slow = 'disconnect',
   } = options
   checkRetryMs(retryMs)
-  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs)
+  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs, ', or 0 for never')
   checkPositive('maxQueuedBytes', maxQueuedBytes)
   checkPositive('maxTotalQueuedBytes', maxTotalQueuedBytes)
   checkPositive('maxMessageBytes', maxMessageBytes)
   if (maxMessagesPerSecond !== Number.POSITIVE_INFINITY) {
-    checkPositive('maxMessagesPerSecond', maxMessagesPerSecond)
+    checkPositive('maxMessagesPerSecond', maxMessagesPerSecond, ', or Infinity for no limit')
   }
   checkPositive('maxDepth', maxDepth)
   if (typeof slow !== 'function') checkPolicy(slow)
@@ -136,13 +137,13 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
 function checkPolicy(policy: SlowPolicy): void {
   if (policy === 'disconnect' || policy === 'conflate' || policy === 'drop-oldest') return
   throw new TypeError(
-    `\`slow\` must be 'disconnect', 'conflate', 'drop-oldest' or a function, got ${String(policy)}`,
+    `\`slow\` must be 'disconnect', 'conflate', 'drop-oldest' or a function, got ${show(policy)}`,
   )
 }
 
-function checkPositive(name: string, value: number): void {
+function checkPositive(name: string, value: number, or = ''): void {
   if (Number.isSafeInteger(value) && value > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number over 0, got ${String(value)}`)
+  throw new TypeError(`\`${name}\` must be a whole number over 0${or}, got ${show(value)}`)
 }
 
 /** An hour: longer than any orchestrator waits. */
@@ -152,6 +153,6 @@ const maxDrainMs = 3_600_000
 export function checkDrainMs(drainMs: number): void {
   if (drainMs >= 0 && drainMs <= maxDrainMs) return
   throw new TypeError(
-    `\`drainMs\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${String(drainMs)}`,
+    `\`drainMs\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${show(drainMs)}`,
   )
 }

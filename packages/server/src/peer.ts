@@ -11,6 +11,7 @@ import {
   maxRetryMs,
   type Remote,
   type ServerConnection,
+  show,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
 import type { Batch, Follower, Parcel } from './outgoing.ts'
@@ -307,7 +308,7 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
 export function checkRetryMs(retryMs: number): void {
   if (!Number.isInteger(retryMs) || retryMs < 0 || retryMs > maxRetryMs) {
     throw new TypeError(
-      `\`retryMs\` must be a whole number of milliseconds from 0 to ${maxRetryMs}, got ${String(retryMs)}`,
+      `\`retryMs\` must be a whole number of milliseconds from 0 to ${maxRetryMs}, got ${show(retryMs)}`,
     )
   }
 }

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import type { Arrival, Refusal } from '@eitherway/core'
+import { type Arrival, type Refusal, show } from '@eitherway/core'
 
 /** How many may be connected at once. */
 export interface PlaceLimits {
@@ -116,5 +116,5 @@ function dotted(groups: readonly string[]): string {
 function check(name: string, value: number, least: number): void {
   if (value === Number.POSITIVE_INFINITY && least > 0) return
   if (Number.isSafeInteger(value) && value >= least) return
-  throw new TypeError(`\`${name}\` must be a whole number of ${least} or more, got ${String(value)}`)
+  throw new TypeError(`\`${name}\` must be a whole number of ${least} or more, got ${show(value)}`)
 }

@@ -38,8 +38,8 @@ export interface ServeOptions extends GateOptions {
  * path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application.
- * @throws TypeError when the path does not start with `/` or holds a query, a host or an origin is none, or the threshold of
- * `compression` is no size.
+ * @throws TypeError when the path does not start with `/` or holds a query, or a host, an origin, `maxMessageBytes` or `compression`
+ * is none.
  */
 export function serve(
   hub: Pick<Hub, 'admit'> & Partial<Pick<Hub, 'refused'>>,
@@ -48,7 +48,7 @@ export function serve(
 ): () => void {
   const { path, maxMessageBytes, compression = false } = options
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
-    throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(String(path))}`)
+    throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }
   const gate = createGate(options)
   const onRefused = (refusal: Refusal) => hub.refused?.(refusal)

@@ -67,7 +67,7 @@ describe('authorize', () => {
     [
       'returns a refusal beside a context',
       () => ({ context: 1, status: 'ok' }),
-      "a refusal's `status` must be 400 to 599, got ok",
+      'a refusal\'s `status` must be 400 to 599, got "ok"',
     ],
     ['returns no reason', () => ({ status: 403 }), "a refusal's `reason` must be a string"],
     [
@@ -79,6 +79,11 @@ describe('authorize', () => {
       'names an end that is none',
       () => ({ context: 1, expiresAt: Number.NaN }),
       '`expiresAt` must be milliseconds since 1970, got NaN',
+    ],
+    [
+      "names an end in seconds, as a JWT's `exp` does",
+      () => ({ context: 1, expiresAt: 1_795_604_022 }),
+      "`expiresAt` must be milliseconds since 1970, got 1795604022, which is in seconds: multiply a JWT's `exp` by 1000",
     ],
   ]
   test.each(failures)('that %s lets nobody in, and is told', async (_, authorize, message) => {

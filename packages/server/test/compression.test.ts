@@ -261,6 +261,16 @@ test('off, which is the default, nothing is compressed', async () => {
 test('a threshold that is no size is a TypeError, before anybody connects', () => {
   const hub = createHub()
   expect(() => serve(hub, createServer(), { path: '/live', compression: { thresholdBytes: -1 } })).toThrow(
-    '`thresholdBytes` must be a whole number from 0, got -1',
+    '`compression.thresholdBytes` must be a whole number from 0, got -1',
   )
+})
+
+test.each([
+  ['gzip', '"gzip"'],
+  [null, 'null'],
+  [1024, '1024'],
+])('a compression of %j is a TypeError: it neither switches it on nor off', (compression, given) => {
+  expect(() =>
+    serve(createHub(), createServer(), { path: '/live', compression: compression as never }),
+  ).toThrow(new TypeError(`\`compression\` must be true, false or \`{ thresholdBytes }\`, got ${given}`))
 })

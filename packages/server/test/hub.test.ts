@@ -781,6 +781,8 @@ test.each([
   ['maxMessageBytes', Number.NaN],
   ['format', 'yaml'],
   ['slow', 'wait'],
+  ['authorize', true],
+  ['authorizeChannel', ['news']],
 ])('a hub with %s %s is refused', (name, value) => {
   expect(() => createHub({ [name]: value })).toThrow(TypeError)
   expect(() => createHub({ [name]: value })).toThrow(`\`${name}\` must be`)

@@ -91,6 +91,8 @@ describe('places', () => {
 
   test.each([
     [{ maxConnections: 0 }, '`maxConnections` must be a whole number of 1 or more, got 0'],
+    // As it comes from an environment variable.
+    [{ maxConnections: '5' as never }, '`maxConnections` must be a whole number of 1 or more, got "5"'],
     [{ maxConnections: 1.5 }, '`maxConnections` must be a whole number of 1 or more, got 1.5'],
     [
       { maxConnectionsPerAddress: Number.NaN },

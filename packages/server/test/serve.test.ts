@@ -357,6 +357,14 @@ test.each(['', 'live', '/live?x', '/live#x', undefined])('path %j is refused', (
   )
 })
 
+test.each([0, -1, 1.5, '1mb'])('a maxMessageBytes of %j is refused', (maxMessageBytes) => {
+  expect(() =>
+    serve(createHub(), createServer(), { path: '/live', maxMessageBytes: maxMessageBytes as number }),
+  ).toThrow(
+    `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${JSON.stringify(maxMessageBytes)}`,
+  )
+})
+
 test("a busy port is the application's to handle, as with any server of Node", async () => {
   const server = createServer()
   serve(createTestHub(), server, { path: '/live' })

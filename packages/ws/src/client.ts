@@ -22,7 +22,7 @@ import {
   type TwoWayConnection,
   tokenProtocol,
 } from '@eitherway/core'
-import { closeOfError, codec, headRoomBytes, plain, subprotocol } from './codec.ts'
+import { closeOfError, codec, headRoomBytes, maxPayloadBytes, plain, subprotocol } from './codec.ts'
 
 /** As much of the platform's `WebSocket` class as is used, so that any of its kind fits and a test can bring its own. */
 export type WebSocketLike = new (url: URL, protocols: string[]) => WebSocket
@@ -95,7 +95,7 @@ function protocolsOf(token: string | undefined, { plain }: WsOptions): string[] 
 async function ofPackage(maxMessageBytes: number): Promise<WebSocketLike> {
   const { WebSocket } = await import('ws')
   const options = {
-    maxPayload: maxMessageBytes + headRoomBytes,
+    maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
     perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
     closeTimeout: 5000,
   }

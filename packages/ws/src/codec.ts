@@ -20,6 +20,9 @@ export const subprotocol = 'eitherway.v1'
 /** Room for a message's id and event beside its data, in bytes. @internal */
 export const headRoomBytes = 4096
 
+/** The package `ws` takes 32 bits of its limit: 4 GiB would be nothing, and 2 GiB no bound. @internal */
+export const maxPayloadBytes: number = 2 ** 31 - 1
+
 /**
  * Frames of the subprotocol `eitherway.v1`: the triple of Server-Sent Events, split by its first two line feeds,
  * `id LF event LF data`, text in a text message, bytes in a binary one.

@@ -30,11 +30,12 @@ import {
   type Refusal,
   type Remote,
   requestArrival,
+  show,
   thresholdOf,
   turnAway,
 } from '@eitherway/core'
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
-import { closeOfError, codec, headRoomBytes, plain, subprotocol } from './codec.ts'
+import { closeOfError, codec, headRoomBytes, maxPayloadBytes, plain, subprotocol } from './codec.ts'
 import { createDeflate, offersDeflate } from './compression.ts'
 import { framed, frames, ping, plainFrames } from './framing.ts'
 
@@ -75,7 +76,7 @@ const highWaterBytes = 64 * 1024
  * subprotocol learns a refusal by the close code that says the same, since a browser shows no status of a refused upgrade;
  * any other learns the HTTP status.
  * @returns a listener for upgrade requests; whoever mounts it chooses them.
- * @throws TypeError when the threshold of `compression` is no size.
+ * @throws TypeError when `maxMessageBytes` or `compression` is none.
  */
 export function createListener(
   admit: Admit,
@@ -88,12 +89,18 @@ export function createListener(
     closeTimeoutMs = 5000,
     compression,
   } = options
+  // With what is no number, `ws` would know no bound at all.
+  if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes < 1) {
+    throw new TypeError(
+      `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
+    )
+  }
   const thresholdBytes = thresholdOf(compression)
   const settings = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: maxMessageBytes + headRoomBytes,
+    maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
     closeTimeout: closeTimeoutMs,
     handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
   } as const

@@ -246,3 +246,13 @@ test('a client that never answers the close is destroyed in time', async () => {
   expect([...(await client.read(6))]).toEqual([0x88, 4, 0x0f, 0xa0, 0x67, 0x6f])
   await client.closed
 })
+
+test('a limit of 4 GiB is none of 4 KiB', async () => {
+  const { port, accepted } = await start({ maxMessageBytes: 2 ** 32 })
+  const client = await raw(port)
+  const server = await accepted()
+  client.socket.write(clientFrame(2, new Uint8Array(10_000)))
+  if (server.direction !== 'two-way') throw new Error('a WebSocket is two-way')
+  const { value } = await server.messages[Symbol.asyncIterator]().next()
+  expect(value?.data).toHaveLength(10_000)
+})

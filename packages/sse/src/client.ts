@@ -169,8 +169,8 @@ function toHeader(lastEventId: string): string {
 
 async function refusal(address: URL, response: Response): Promise<ConnectError> {
   const { status } = response
-  await response.body?.cancel()
-  const where = `${address.origin}${address.pathname} answered ${status}`
+  const reason = await reasonGiven(response)
+  const where = `${address.origin}${address.pathname} answered ${status}${reason && ` (${reason})`}`
   if (status === 204) {
     return new ConnectError(`${where}: the server asks its clients to stop`, {
       retryable: false,
@@ -188,6 +188,34 @@ async function refusal(address: URL, response: Response): Promise<ConnectError> 
     retryAfterMs: retryAfterMs(response.headers.get('Retry-After'), Date.now()),
   })
 }
+
+/** What the server says of its refusal, where that is a line of plain text: as much as a WebSocket's close has room for. */
+async function reasonGiven(response: Response): Promise<string> {
+  const reader = response.body?.getReader()
+  const type = response.headers.get('Content-Type') ?? ''
+  let text = ''
+  if (reader !== undefined && /^text\/plain\s*(?:;|$)/i.test(type)) {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    // A server that says the status and then nothing must not keep the client from knowing it.
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), reasonMs)
+    })
+    try {
+      const first = await Promise.race([reader.read(), late])
+      text = new TextDecoder().decode(first?.value?.subarray(0, 512))
+    } catch {
+      // The status is known all the same.
+    }
+    clearTimeout(timer)
+  }
+  // Its end is not waited for either.
+  reader?.cancel().catch(() => undefined)
+  const [line = ''] = text.split(/[\r\n]/, 1)
+  return /[\p{Cc}\ufffd]/u.test(line) ? '' : fitReason(line.trim())
+}
+
+/** How long the body of a refusal may take to begin. */
+const reasonMs = 1000
 
 // [spec] by the essence of the MIME type: parameters and case do not count, and `text/event-stream-x` is another type.
 function checkContentType(address: URL, response: Response): void {

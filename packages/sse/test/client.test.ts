@@ -27,6 +27,11 @@ const routes: Readonly<Record<string, Route>> = {
     response.writeHead(200, type === null ? {} : { 'Content-Type': type }).write('data: hello\n\n')
   },
 
+  '/refused'(_, response, query) {
+    response.writeHead(403, { 'Content-Type': query.get('type') ?? '' })
+    // It may never end.
+    response.write(query.get('body') ?? '')
+  },
   '/status'(_, response, query) {
     const after = query.get('after')
     response.writeHead(Number(query.get('is')), after === null ? {} : { 'Retry-After': after }).end('no')
@@ -381,6 +386,20 @@ describe('the status', () => {
       closeCode,
       message: `${here.origin}/status answered ${status}; reconnecting will not help`,
     })
+  })
+
+  test.each([
+    ['a line', 'text/plain; charset=utf-8', 'not for you\n', ' (not for you)'],
+    ['the first of two lines', 'text/plain', 'not for you\nnor for anybody', ' (not for you)'],
+    ['as much as fits', 'TEXT/PLAIN', 'x'.repeat(10_000), ` (${'x'.repeat(120)}…)`],
+    ['nothing of a page', 'text/html', '<h1>403</h1>', ''],
+    ['nothing of another type', 'text/plainer', 'not for you', ''],
+    ['nothing that controls a terminal', 'text/plain', '\u001b[2J', ''],
+    ['nothing where nothing comes', 'text/plain', '', ''],
+  ])('of the reason for a refusal the client tells %s', async (_, type, body, told) => {
+    const error = await failure(`/refused?${new URLSearchParams({ type, body })}`)
+    const message = `${here.origin}/refused answered 403${told}; reconnecting will not help`
+    expect(error).toMatchObject({ status: 403, closeCode: 4503, message })
   })
 
   test.each([

@@ -66,6 +66,12 @@ const ignore = (): void => undefined
 /** What may wait for the application to read before the client is held back. */
 const highWaterBytes = 64 * 1024
 
+/**
+ * What may wait in any case, or two of the largest messages. A socket that is held back has given some 100 KB to `ws` already,
+ * which reads all of it: as it came it stays far below this, and inflated it is a thousand times as much.
+ */
+const maxWaitingBytes = 8 * 1024 * 1024
+
 /** Room for a message's id and event beside its data. */
 const headRoomBytes = 4096
 
@@ -363,7 +369,12 @@ class WsConnection implements Accepted {
           this.#leave({ code: closeCode.protocolError, reason })
           return
         }
-        if (this.messages.push(frame.message, costOf(frame.message)) > highWaterBytes) void this.#holdBack()
+        const waiting = this.messages.push(frame.message, costOf(frame.message))
+        if (waiting > Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) {
+          this.#leave({ code: closeCode.tooMany, reason: `${waiting} bytes wait to be handled` })
+          return
+        }
+        if (waiting > highWaterBytes) void this.#holdBack()
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error

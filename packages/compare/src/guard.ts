@@ -64,8 +64,11 @@ export function standBefore(
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refused = refuse(request)
-    if (refused === undefined) app.emit('upgrade', request, socket, head)
-    else refuseUpgrade(socket, refused)
+    if (refused !== undefined) refuseUpgrade(socket, refused)
+    else if (!app.emit('upgrade', request, socket, head)) {
+      // Node has let go of the socket, whose next error would end the process.
+      refuseUpgrade(socket, { status: 503, reason: 'nobody takes an upgrade now; come back soon' })
+    }
   })
 }
 

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest'
-import { refusalOf } from '../src/guard.ts'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { refusalOf, standBefore } from '../src/guard.ts'
 
 const upgrade = 'websocket'
 
@@ -59,4 +62,17 @@ test.each([
   ['a POST from another site', 'POST', { host: 'localhost:1', origin: 'https://evil.example' }],
 ])('refused: %s', (_, method, headers) => {
   expect(refusalOf({ method, headers }, 'lab.example', ['https://allowed.example'])).toBeTypeOf('string')
+})
+
+test('an upgrade that nobody takes is answered, while the lab restarts for instance', async () => {
+  const server = createServer()
+  standBefore(createServer(), server, () => undefined)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const headers = { Connection: 'Upgrade', Upgrade: 'websocket' }
+  const asking = request({ port: (server.address() as AddressInfo).port, headers, agent: false }).end()
+  const [response] = (await once(asking, 'response')) as [IncomingMessage]
+  expect(response.statusCode).toBe(503)
+  response.resume()
 })

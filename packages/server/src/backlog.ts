@@ -21,6 +21,8 @@ export interface Waiting {
 
 /** What waits for one peer, in order, within its bound. */
 export interface Backlog {
+  /** What waits, the place in line included. */
+  readonly bytes: number
   /** Adds the newest. @returns `false` when it is more than may wait, and nothing else may be given up for it. */
   add(waiting: Waiting): boolean
   /** Gives up all from the oldest to the last of these ids: what stands before one of them was told with it, or in a gap. */
@@ -92,6 +94,9 @@ export function createBacklog(maxBytes: number): Backlog {
   }
 
   return {
+    get bytes() {
+      return bytes
+    },
     add(waiting) {
       const place = cut + entries.length
       if (waiting.policy === 'conflate') conflate(waiting, place)

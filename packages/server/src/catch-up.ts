@@ -45,7 +45,8 @@ async function replay<Context>(peer: HubPeer<Context>, past: Past, greetings: Gr
       const isAll = messages.length === 0 && !isBehind
       peer.tellGap(isAll ? position : '', gap)
       if (!isAll) isBehind = true
-      channels = channels.filter((channel) => !gap.channels.includes(channel))
+      const lost = new Set(gap.channels)
+      channels = channels.filter((channel) => !lost.has(channel))
     }
     for (const { id } of messages) known.add(id)
     for (const chunk of page.chunksFor(peer.encoder)) {

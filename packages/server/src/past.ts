@@ -78,15 +78,19 @@ export function createPast(broker: Broker, now: () => number): Past {
     bytes = size
   }
 
-  /** Ends a page where another has ended. */
+  /**
+   * Ends a page where another has ended: the last of those that it reaches, so that two pages together are never smaller than
+   * one would be. By the first of them, whoever asked from many places would leave others a page for each message.
+   */
   function align(key: string, { messages, next }: History): Pick<History, 'messages' | 'next'> {
     const known = ends.get(key)
-    const end = known === undefined ? -1 : messages.findIndex(({ id }) => known.has(id))
+    const end = known === undefined ? -1 : messages.findLastIndex(({ id }) => known.has(id))
     const last = messages[end]
     if (last !== undefined && end < messages.length - 1) {
       return { messages: messages.slice(0, end + 1), next: last.id }
     }
     if (next === undefined) return { messages }
+    if (last !== undefined) return { messages, next }
     count(next.length + (known === undefined ? key.length : 0))
     ends.set(key, (ends.get(key) ?? new Set()).add(next))
     return { messages, next }
@@ -138,8 +142,8 @@ export function createPast(broker: Broker, now: () => number): Past {
   async function read(channels: readonly string[], after: string, until: string | undefined): Promise<Page> {
     const bounds = { maxBytes: pageBytes, ...(until === undefined ? {} : { until }) }
     const history = await broker.history(channels, after, bounds)
-    const lost = history.gap?.channels ?? []
-    const key = JSON.stringify(channels.filter((channel) => !lost.includes(channel)))
+    const lost = new Set(history.gap?.channels)
+    const key = JSON.stringify(channels.filter((channel) => !lost.has(channel)))
     const { messages, next } = align(key, history)
     return {
       messages,

@@ -136,8 +136,9 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
   get bytesWritten(): number {
     return this.#connection.bytesWritten
   }
+  /** On its way, and held back until there is room. */
   get queuedBytes(): number {
-    return this.#connection.queuedBytes
+    return this.#connection.queuedBytes + (this.#backlog?.bytes ?? 0)
   }
   get encoder(): Encoder {
     return this.#connection.encoder
@@ -221,11 +222,13 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
   /** Takes a turn's messages: at once, or when it has room, as their channels' policies have it. */
   take(batch: Batch): void {
     const left = this.#held ? batch.parcels : this.#give(batch)
+    if (left.length === 0) return
     for (const { channel, policy, message, encodings } of left) {
       this.#backlog ??= createBacklog(this.#settings.maxQueuedBytes)
       const chunk = encodings.for(this.encoder)
       if (!this.#backlog.add({ channel, policy, message, chunk })) this.#closeAsTooSlow()
     }
+    if (this.queuedBytes > highWaterBytes) this.#settings.onBehind(this)
   }
 
   /** @returns what has to wait. */

@@ -418,3 +418,39 @@ function listen(socket: Socket): Bystander {
     },
   }
 }
+
+test('a stream of HTTP/2 that is reset while it is decided about becomes no peer', async () => {
+  const decide: (() => void)[] = []
+  const asked = new EventTarget()
+  const hub = createHub({
+    authorize: () =>
+      new Promise<{ context: undefined }>((resolve) => {
+        decide.push(() => resolve({ context: undefined }))
+        asked.dispatchEvent(new Event('asked'))
+      }),
+  })
+  const server = createHttp2Server()
+  serve(hub, server, { path: '/live' })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  onTestFinished(async () => {
+    client.destroy()
+    await hub.close()
+    server.close()
+  })
+  const ask = async () => {
+    const [stream] = [client.request({ ':path': '/live' }), await once(asked, 'asked')]
+    return stream
+  }
+  for (let at = 0; at < 3; at += 1) {
+    const stream = await ask()
+    stream.close(8)
+    await once(stream, 'close')
+  }
+  // Behind the resets on the same connection, so the server has seen them.
+  const last = await ask()
+  for (const each of decide) each()
+  await once(last, 'response')
+  expect(hub.stats().opened).toEqual({ 'one-way': 1, 'two-way': 0 })
+})

@@ -322,6 +322,19 @@ describe('what a peer sends', () => {
   })
 })
 
+test('what is held back for readers that stand still in their replay counts as well', async () => {
+  const hub = createHub({ maxTotalQueuedBytes: 1_000_000, maxQueuedBytes: 10_000_000 })
+  const lastEventId = await hub.publish('a', 'start')
+  for (let at = 0; at < 10; at += 1) await hub.publish('a', 'x'.repeat(20_000))
+  for (let at = 0; at < 4; at += 1) await join(hub, { channels: ['a'], lastEventId })
+  for (let at = 0; at < 20; at += 1) await hub.publish('a', 'x'.repeat(20_000))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(hub.stats().queuedBytes).toBeGreaterThan(400_000)
+  expect(hub.stats().queuedBytes).toBeLessThanOrEqual(1_000_000)
+  expect(hub.stats().closed).toEqual({ 4008: 2 })
+  await hub.close()
+})
+
 test('too much for all slow readers together: those with most go, the others hear on', async () => {
   const hub = createHub({ maxTotalQueuedBytes: 2_500_000, maxQueuedBytes: 10_000_000 })
   const readers = await Promise.all(

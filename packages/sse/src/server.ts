@@ -97,7 +97,7 @@ export function createListener(
 
     function answer(admission: Admission): void {
       // The client did not wait, or somebody else has answered meanwhile.
-      if (response.headersSent || response.destroyed) return
+      if (response.headersSent || hasLeft(request, response)) return
       if (typeof admission !== 'function') refuseRequest(request, response, admission)
       else {
         const coding = negotiate(request, response, sections)
@@ -108,6 +108,10 @@ export function createListener(
 }
 
 const ignore = (): void => undefined
+
+/** Whether nobody waits for this answer any more. http2's response cannot say so, its stream can. */
+const hasLeft = (request: Request, response: ServerResponse): boolean =>
+  'stream' in request ? request.stream.destroyed : response.destroyed
 
 /** Sockets of HTTP/1 on which a stream is, or may soon be. */
 const answering = new WeakSet<object>()

@@ -67,6 +67,12 @@ const ignore = (): void => undefined
 const highWaterBytes = 64 * 1024
 
 /**
+ * What may wait in any case, or two of the largest messages. A socket that is held back has given some 100 KB to `ws` already,
+ * which reads all of it: as it came it stays far below this, and inflated it is a thousand times as much.
+ */
+const maxWaitingBytes = 8 * 1024 * 1024
+
+/**
  * The server's side of WebSocket, for the `upgrade` event of Node's http: shakes hands and hands each link on.
  *
  * A client that offers the subprotocol `eitherway.v1` gets it. One that offers none gets a plain link: a message is its
@@ -359,7 +365,12 @@ class WsConnection implements Accepted {
           this.#leave({ code: closeCode.protocolError, reason })
           return
         }
-        if (this.messages.push(frame.message, costOf(frame.message)) > highWaterBytes) void this.#holdBack()
+        const waiting = this.messages.push(frame.message, costOf(frame.message))
+        if (waiting > Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) {
+          this.#leave({ code: closeCode.tooMany, reason: `${waiting} bytes wait to be handled` })
+          return
+        }
+        if (waiting > highWaterBytes) void this.#holdBack()
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error

@@ -203,6 +203,24 @@ describe('what a client sends', () => {
     expect((await server.closed).code).toBe(1007)
   })
 
+  test('many bombs in one packet that nobody has read yet are not all kept: 4029', async () => {
+    const { client, server } = await open(true, extensions, '')
+    const bomb = clientFrame(1, deflate('x'.repeat(1024 * 1024)), { rsv: 4 })
+    client.socket.write(Buffer.concat(Array.from({ length: 40 }, () => bomb)))
+    expect((await server.closed).code).toBe(4029)
+  })
+
+  test('some large messages in one packet all come through', async () => {
+    const { client, server } = await open(true, extensions, '')
+    const sent = clientFrame(1, deflate('x'.repeat(1024 * 1024)), { rsv: 4 })
+    client.socket.write(Buffer.concat(Array.from({ length: 6 }, () => sent)))
+    client.socket.end(clientFrame(8, ''))
+    await server.closed
+    let count = 0
+    if (server.direction === 'two-way') for await (const _ of server.messages) count += 1
+    expect(count).toBe(6)
+  })
+
   test('is bounded by what comes out of it: bombs end with 1009, and their memory is let go', async () => {
     const { port, accepted } = await start({ compression: true, maxMessageBytes: 100_000 })
     // A thousandth of what comes out of it.

@@ -21,6 +21,11 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'name of a channel or event': ['core/src/message.ts', 'maxNameBytes'],
   id: ['core/src/message.ts', 'maxIdBytes'],
   token: ['core/src/token.ts', 'maxTokenLength'],
+  'the same, read already when the server stops, as from one packet of what compresses well': [
+    'ws/src/server.ts',
+    'maxWaitingBytes',
+  ],
+  'all that a peer sends compressed, as a multiple of what came': ['ws/src/server.ts', 'maxInflation'],
   'smallest message that is compressed, where that is on': [
     'core/src/compression.ts',
     'defaultThresholdBytes',

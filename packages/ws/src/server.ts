@@ -73,6 +73,12 @@ const highWaterBytes = 64 * 1024
 const maxWaitingBytes = 8 * 1024 * 1024
 
 /**
+ * How many times its size what a client compresses may be, over all that it sends: a kilobyte that becomes a megabyte of JSON
+ * keeps a core busy for longer than it takes to send. Honest text is 3 to 20 times its size.
+ */
+const maxInflation = 100
+
+/**
  * The server's side of WebSocket, for the `upgrade` event of Node's http: shakes hands and hands each link on.
  *
  * A client that offers the subprotocol `eitherway.v1` gets it. One that offers none gets a plain link: a message is its
@@ -251,6 +257,8 @@ class WsConnection implements Accepted {
   readonly #maxMessageBytes: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
+  /** Bytes of messages, inflated. */
+  #received = 0
   #decoder: Decoder | undefined
   #isPaused = false
   #waiting: (() => void)[] | undefined
@@ -355,6 +363,12 @@ class WsConnection implements Accepted {
     if (this.#ending.close !== undefined) return
     // With the default `binaryType` a message is one Buffer.
     const bytes = data as Buffer
+    this.#received += bytes.length
+    if (this.#received > maxInflation * bytesReadOf(this.#socket) + 2 * this.#maxMessageBytes) {
+      const reason = `what is sent compressed may be ${maxInflation} times as large once it is not`
+      this.#leave({ code: closeCode.tooBig, reason })
+      return
+    }
     this.#decoder ??= (this.#isPlain ? plain : codec).decoder({ maxMessageBytes: this.#maxMessageBytes })
     try {
       for (const frame of this.#decoder.push(isBinary ? bytes : bytes.toString())) {
@@ -390,3 +404,6 @@ class WsConnection implements Accepted {
 
 const bytesWrittenOf = (socket: Duplex): number =>
   'bytesWritten' in socket ? Number(socket.bytesWritten) : 0
+
+const bytesReadOf = (socket: Duplex): number =>
+  'bytesRead' in socket ? Number(socket.bytesRead) : Number.POSITIVE_INFINITY

@@ -8,11 +8,6 @@ import {
   checkClose,
   checkName,
   closeCode,
-  fitReason,
-  isDeeper,
-  json,
-  type Message,
-  ProtocolError,
   type Received,
   type Refusal,
   type ServerConnection,
@@ -23,6 +18,7 @@ import { catchUp } from './catch-up.ts'
 import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
+import { createInbound } from './inbound.ts'
 import { memoryBroker } from './memory.ts'
 import {
   type CloseOptions,
@@ -36,7 +32,6 @@ import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
 import { createPlaces } from './places.ts'
 import { createPressure } from './pressure.ts'
-import { createRate } from './rate.ts'
 import { signal } from './signals.ts'
 import { spread } from './spread.ts'
 import { createCounts, type HubStats } from './stats.ts'
@@ -122,6 +117,15 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   const pressure = createPressure<HubPeer<Context>>(settings.maxTotalQueuedBytes, highWaterBytes, (peer) =>
     peer.closeAsSlow('too much waits to be read by all peers together'),
   )
+  const listen = createInbound<Context>({
+    settings,
+    now: nowMs,
+    onArrival: counts.received,
+    async handle(message, peer) {
+      for (const handler of onMessage) await guard(peer, () => handler(message, peer))
+    },
+    tell,
+  })
   const shared: PeerSettings<Context> = {
     ...settings,
     flush: outgoing.flush,
@@ -215,7 +219,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   function welcome(peer: HubPeer<Context>, connection: ServerConnection): void {
     if (peer.hasEnded) return
     for (const handler of onConnect) void guard(peer, () => handler(peer))
-    if (connection.direction === 'two-way') listen(peer, connection.messages[Symbol.asyncIterator]())
+    if (connection.direction === 'two-way') listen(peer, connection.messages)
   }
 
   function resume(peer: HubPeer<Context>, connection: ServerConnection): void {
@@ -241,42 +245,6 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   function lose(peer: HubPeer<Context>, error: unknown): void {
     peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
     tell(error)
-  }
-
-  /** One message after the other. No `for await`, whose frame would be kept for each peer that never says a word. */
-  function listen(peer: HubPeer<Context>, messages: AsyncIterator<Message>): void {
-    messages
-      .next()
-      .then(async ({ done, value }) => {
-        if (done || !(await receive(peer, value))) return
-        listen(peer, messages)
-      })
-      .catch(tell)
-  }
-
-  /** @returns whether the peer may go on. */
-  async function receive(peer: HubPeer<Context>, { id, event, data }: Message): Promise<boolean> {
-    counts.received()
-    peer.rate ??= createRate(settings.maxMessagesPerSecond, nowMs)
-    if (!peer.rate.count()) {
-      const reason = `more than ${settings.maxMessagesPerSecond} messages within a second`
-      peer.close({ code: closeCode.tooMany, reason })
-      return false
-    }
-    if (format === json && typeof data === 'string' && isDeeper(data, settings.maxDepth)) {
-      peer.close({ code: 1007, reason: `JSON may nest ${settings.maxDepth} levels deep here` })
-      return false
-    }
-    let received: Received
-    try {
-      received = { id, event, data: format.decode(data) }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      peer.close({ code: 1007, reason: fitReason(error.message) })
-      return false
-    }
-    for (const handler of onMessage) await guard(peer, () => handler(received, peer))
-    return true
   }
 
   /** Runs a handler of the application: its failure is told and ends nothing. */

@@ -42,7 +42,7 @@ export interface ServeOptions extends GateOptions {
  * is none.
  */
 export function serve(
-  hub: Pick<Hub, 'admit'> & Partial<Pick<Hub, 'refused'>>,
+  hub: Pick<Hub, 'admit' | 'refused'>,
   server: NodeServer,
   options: ServeOptions,
 ): () => void {
@@ -51,7 +51,7 @@ export function serve(
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }
   const gate = createGate(options)
-  const onRefused = (refusal: Refusal) => hub.refused?.(refusal)
+  const onRefused = (refusal: Refusal) => hub.refused(refusal)
   const settings = { gate: gate.check, onRefused, compression }
   const onStream = createSseListener(hub.admit, settings)
   const onUpgrade = createWsListener(

@@ -1,4 +1,12 @@
-import { closeCode, fitReason, isDeeper, json, type Message, ProtocolError, type Received } from '@eitherway/core'
+import {
+  closeCode,
+  fitReason,
+  isDeeper,
+  json,
+  type Message,
+  ProtocolError,
+  type Received,
+} from '@eitherway/core'
 import type { HubSettings } from './options.ts'
 import type { HubPeer } from './peer.ts'
 import { createRate } from './rate.ts'

@@ -57,7 +57,7 @@ export function requestOf(
 }
 
 /** How a frame differs from what a client should send. */
-interface FrameOptions {
+export interface FrameOptions {
   readonly fin?: boolean
   readonly masked?: boolean
   /** The three reserved bits: 4 says "compressed". */

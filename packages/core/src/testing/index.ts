@@ -9,6 +9,7 @@ export {
   type AttackTarget,
   clientFrame,
   type Entrance,
+  type FrameOptions,
   type Outcome,
   requestOf,
 } from './attack.ts'

@@ -21,6 +21,8 @@ async function start(options: HubOptions<unknown>): Promise<{ hub: Hub<unknown>;
 
 describe.each(['sse', 'ws'] as const)('%s', (transport) => {
   test('a peer whose time is over comes back, and nothing is lost', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     let visits = 0
     const { hub, url } = await start({
       authorize() {
@@ -32,18 +34,28 @@ describe.each(['sse', 'ws'] as const)('%s', (transport) => {
     onTestFinished(() => void client.close())
     const heard: unknown[] = []
     const closes: (number | undefined)[] = []
+    client.onState((state, close) => state === 'waiting' && closes.push(close?.code))
+    /** Fulfils when the client comes to this state. */
+    const comesTo = (awaited: string) =>
+      new Promise<void>((resolve) => client.onState((state) => state === awaited && resolve()))
+    const hears = (count: number) =>
+      new Promise<void>((resolve) => client.on('a', () => heard.length === count && resolve()))
     client.on('a', (data) => heard.push(data))
-    client.onState((state, close) => {
-      if (state !== 'waiting') return
-      closes.push(close?.code)
-      // Nobody is there to hear it.
-      for (let at = 10; at < 20; at += 1) void hub.publish('a', at)
-    })
-    await vi.waitFor(() => expect(hub.peers.size).toBe(1))
-    await vi.waitFor(() => expect(client.state).toBe('open'))
+
+    await comesTo('open')
+    const first = hears(10)
     for (let at = 0; at < 10; at += 1) await hub.publish('a', at)
-    await expect.poll(() => heard.length).toBe(20)
-    await expect.poll(() => client.state).toBe('open')
+    await first
+    const lost = comesTo('waiting')
+    vi.advanceTimersByTime(1000)
+    await lost
+    // Nobody is there to hear it.
+    const all = hears(20)
+    for (let at = 10; at < 20; at += 1) await hub.publish('a', at)
+    const back = comesTo('open')
+    vi.advanceTimersByTime(1000)
+    await Promise.all([back, all])
+
     expect(heard).toEqual(Array.from({ length: 20 }, (_, at) => at))
     expect(closes).toEqual([4010])
     expect(hub.stats()).toMatchObject({ resumed: 1, closed: { 4010: 1 }, gaps: { evicted: 0, epoch: 0 } })

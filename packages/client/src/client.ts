@@ -1,4 +1,4 @@
-import type { Close, Direction, Gap, Received, State } from '@eitherway/core'
+import type { Choice, Close, Direction, Gap, Received, State } from '@eitherway/core'
 import type { DirectionOf, TransportOption } from './transports.ts'
 
 /** Hears the messages of one event: the data, and the whole message. A promise that it returns is awaited for errors only. */
@@ -6,8 +6,10 @@ export type Handler<T = unknown> = (data: T, message: Received<T>) => unknown
 
 /** What every client has, whatever its transport. It outlives its connections. */
 export interface Listener extends AsyncIterable<Received>, AsyncDisposable {
-  /** The name of its transport, e.g. `sse`. */
+  /** The name of its transport, e.g. `sse`; with `auto`, of the one that was chosen for its last link, once there was one. */
   readonly transport: string
+  /** Why that one, where the transport is one that chooses. For people and logs. */
+  readonly choice: Choice | undefined
   readonly state: State
   /** The id of the last message that was delivered, or the position that the server gave at connect; `''` before that. */
   readonly lastEventId: string

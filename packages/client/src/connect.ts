@@ -1,5 +1,6 @@
 import {
   begin,
+  type Choice,
   type Close,
   ConnectError,
   type Connection,
@@ -137,8 +138,10 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   let isMending = false
   let mended: () => void = () => undefined
   const overlap = createOverlap()
+  let choice: Choice | undefined
   function attach(connection: Connection, request: LinkRequest): void {
     asked = request
+    choice = connection.choice
     hasBrought = false
     isMending = false
     mended()
@@ -214,6 +217,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       return
     }
     transport = over
+    choice = undefined
     if (life.state === 'waiting') wake()
     else feed({ type: 'restart', close: { code: closeCode.normal, reason: 'asked anew' } })
     await opened()
@@ -292,7 +296,10 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
 
   const client: Listener = {
     get transport() {
-      return transport.name
+      return choice?.transport ?? transport.name
+    },
+    get choice() {
+      return choice
     },
     get state() {
       return life.state

@@ -3,7 +3,17 @@
  *
  * @packageDocumentation
  */
-export type { Close, Direction, Format, FormatOption, Gap, Received, State, Transport } from '@eitherway/core'
+export type {
+  Choice,
+  Close,
+  Direction,
+  Format,
+  FormatOption,
+  Gap,
+  Received,
+  State,
+  Transport,
+} from '@eitherway/core'
 export { ConnectError, ProtocolError } from '@eitherway/core'
 export type { Client, Handler, Listener, OneWayClient, TwoWayClient } from './client.ts'
 export { connect } from './connect.ts'

@@ -81,6 +81,7 @@ export type {
   Admission,
   Admit,
   Arrival,
+  Choice,
   Closable,
   Connection,
   ConnectOptions,

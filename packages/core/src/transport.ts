@@ -18,6 +18,13 @@ export interface Closable {
   close(close?: Close): void
 }
 
+/** Which transport a connection was made over where there were several, and why. For people and logs. */
+export interface Choice {
+  /** Its name, e.g. `sse+post`. */
+  readonly transport: string
+  readonly reason: string
+}
+
 /**
  * One link that only listens. It lives once: when it ended, the client makes another.
  *
@@ -26,11 +33,15 @@ export interface Closable {
  */
 export interface OneWayConnection extends Closable, AsyncIterable<Frame> {
   readonly direction: 'one-way'
+  /** Set by a transport that chooses among others. */
+  readonly choice?: Choice
 }
 
 /** One link in both directions. */
 export interface TwoWayConnection extends Closable, AsyncIterable<Frame> {
   readonly direction: 'two-way'
+  /** Set by a transport that chooses among others. */
+  readonly choice?: Choice
   /**
    * Sends one message. Fulfils when it is buffered and there is room for another: awaiting it is the backpressure.
    *

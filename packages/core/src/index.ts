@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { AcceptedLink } from './accepted.ts'
 export { addressOf } from './address.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export type { Broker, BrokerListener, History, HistoryBounds } from './broker.ts'
@@ -70,6 +71,7 @@ export {
   maxTargetBytes,
   type NodeRequest,
   oversized,
+  type RequestArrival,
   requestArrival,
   requestUrl,
   retryAfterMs,
@@ -88,9 +90,11 @@ export type {
   Direction,
   Gate,
   OneWayConnection,
+  Owner,
   Refusal,
   Remote,
   ServerConnection,
   Transport,
   TwoWayConnection,
+  Waiting,
 } from './transport.ts'

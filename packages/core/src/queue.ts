@@ -7,6 +7,8 @@ export interface Queue<T> extends AsyncIterable<T> {
   readonly bytes: number
   /** Adds an item and returns the bytes that wait now. After the end it does nothing. */
   push(item: T, bytes: number): number
+  /** Takes the first item that waits; `undefined` where none does. For who is told of items, and does not iterate. */
+  shift(): T | undefined
   /** No more items will come; what waits can still be read. With an error, the reader meets it after the last item. */
   end(error?: Error): void
   /** Ends, and drops what waits. */
@@ -64,6 +66,10 @@ class Line<T> implements Queue<T> {
     this.#items.push({ item, bytes })
     this.bytes += bytes
     return this.bytes
+  }
+
+  shift(): T | undefined {
+    return this.#items === undefined ? undefined : this.#take(this.#items)
   }
 
   end(error?: Error): void {

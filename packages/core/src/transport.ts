@@ -139,6 +139,20 @@ export type Admit = (arrival: Arrival) => Admission | Promise<Admission>
 /** What became of a request. */
 export type Admission = Refusal | Accept
 
+/** Messages that have arrived, in order. */
+export interface Waiting {
+  /** Takes the first; `undefined` where none is left. */
+  shift(): Message | undefined
+}
+
+/** Whoever took a connection, as far as it is told by plain calls. */
+export interface Owner {
+  /** The connection has ended. Told once, and never within the call that ended it. */
+  ended(close: Close): void
+  /** Messages may wait. Told when it is attached, where some have arrived already, and for each that arrives. */
+  arrived(waiting: Waiting): void
+}
+
 /** What every accepted connection has, whatever its direction. */
 export interface Accepted extends Arrival, Closable {
   /** Writes this connection's frames; connections of one kind share one encoder. */
@@ -157,6 +171,12 @@ export interface Accepted extends Arrival, Closable {
   write(chunk: string | Uint8Array): number
   /** Fulfils when what was written has left, or the connection has ended: whoever waits for it writes no faster than the reader reads. */
   drained(): Promise<void>
+  /**
+   * Has its owner told what `closed` and `messages` say as well, which then nobody needs to wait for. A transport may leave it
+   * out; it is for those whose silent connections are to keep next to nothing. Called once at most; nobody iterates over the
+   * messages then.
+   */
+  attach?(owner: Owner): void
 }
 
 /** The server's side: what a transport's request handler gives to the hub. Write-only, plus messages where two-way. */

@@ -135,3 +135,16 @@ test('a hundred thousand items wait and are read in linear time', async () => {
   expect(all.length).toBe(100_000)
   expect(all.every((item, at) => item === at)).toBe(true)
 })
+
+test('items are taken without waiting, and make room', async () => {
+  const queue = createQueue<number>()
+  expect(queue.shift()).toBeUndefined()
+  queue.push(1, 10)
+  queue.push(2, 10)
+  const low = queue.below(15)
+  expect(queue.shift()).toBe(1)
+  await low
+  queue.end()
+  expect(queue.shift()).toBe(2)
+  expect([queue.shift(), queue.bytes]).toEqual([undefined, 0])
+})

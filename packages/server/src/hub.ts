@@ -117,7 +117,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   const pressure = createPressure<HubPeer<Context>>(settings.maxTotalQueuedBytes, highWaterBytes, (peer) =>
     peer.closeAsSlow('too much waits to be read by all peers together'),
   )
-  const listen = createInbound<Context>({
+  const inbound = createInbound<Context>({
     settings,
     now: nowMs,
     onArrival: counts.received,
@@ -138,6 +138,8 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       counts.gap(gap)
       signal('eitherway:peer:gap', () => ({ peer, gap }))
     },
+    onArrival: inbound.arrived,
+    onEnd: forget,
   }
 
   function admit(request: Arrival): Admission | Promise<Admission> {
@@ -201,14 +203,12 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       turnAway(connection, refuse(connection, place))
       return
     }
-    const peer = new HubPeer(connection, context, shared)
+    const peer = new HubPeer(connection, context, place, shared)
     peers.add(peer)
     heartbeats.add(peer)
     if (expiresAt !== undefined) expiries.add(peer, expiresAt)
-    void connection.closed.then((close) => {
-      forget(peer, close)
-      places.free(place)
-    })
+    if (connection.attach !== undefined) connection.attach(peer)
+    else void connection.closed.then((close) => peer.ended(close))
     counts.opened(connection.direction, connection.lastEventId !== '')
     signal('eitherway:peer:open', () => ({ peer }))
     // Between its request and now the hub may have begun to close.
@@ -219,7 +219,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   function welcome(peer: HubPeer<Context>, connection: ServerConnection): void {
     if (peer.hasEnded) return
     for (const handler of onConnect) void guard(peer, () => handler(peer))
-    if (connection.direction === 'two-way') listen(peer, connection.messages)
+    if (connection.direction === 'two-way') inbound.listen(peer, connection)
   }
 
   function resume(peer: HubPeer<Context>, connection: ServerConnection): void {
@@ -275,8 +275,8 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   }
 
   function forget(peer: HubPeer<Context>, close: Close): void {
-    peer.end()
     peers.delete(peer)
+    places.free(peer.place)
     heartbeats.delete(peer)
     expiries.delete(peer)
     pressure.delete(peer)

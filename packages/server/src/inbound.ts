@@ -6,10 +6,12 @@ import {
   type Message,
   ProtocolError,
   type Received,
+  type ServerConnection,
+  type Waiting,
 } from '@eitherway/core'
 import type { HubSettings } from './options.ts'
 import type { HubPeer } from './peer.ts'
-import { createRate } from './rate.ts'
+import { createRate, type Rate } from './rate.ts'
 
 /** What is done with what peers send. */
 export interface InboundOptions<Context> {
@@ -24,37 +26,60 @@ export interface InboundOptions<Context> {
   readonly tell: (error: unknown) => void
 }
 
-/**
- * Reads what peers send: one message after the other, each within its bounds, or the peer is closed.
- *
- * @returns what begins to read from a peer.
- */
+/** What one peer has sent, from its first message on. */
+export interface Inbox {
+  readonly waiting: Waiting
+  readonly rate: Rate
+  /** Somebody is at it, or it is not read any more. */
+  isRead: boolean
+}
+
+/** Reads what peers send. */
+export interface Inbound<Context> {
+  /** From here on this peer's messages are handled, those that wait first. */
+  listen(peer: HubPeer<Context>, connection: TwoWay): void
+  /** Messages of this peer may wait. */
+  arrived(peer: HubPeer<Context>, waiting: Waiting): void
+}
+
+type TwoWay = Extract<ServerConnection, { direction: 'two-way' }>
+
+/** Reads what peers send: one message after the other, each within its bounds, or the peer is closed. */
 export function createInbound<Context>({
   settings: { format, maxMessagesPerSecond, maxDepth },
   now,
   onArrival,
   handle,
   tell,
-}: InboundOptions<Context>): (peer: HubPeer<Context>, messages: AsyncIterable<Message>) => void {
-  /** No `for await`, whose frame would be kept for each peer that never says a word. */
-  function read(peer: HubPeer<Context>, messages: AsyncIterator<Message>): void {
-    messages
-      .next()
-      .then(async ({ done, value }) => {
-        if (done) return
-        onArrival()
-        const received = check(peer, value)
-        if (received === undefined) return
-        await handle(received, peer)
-        read(peer, messages)
-      })
-      .catch(tell)
+}: InboundOptions<Context>): Inbound<Context> {
+  function read(peer: HubPeer<Context>): void {
+    const { inbox } = peer
+    if (inbox === undefined || inbox.isRead || !peer.isListenedTo) return
+    inbox.isRead = true
+    readAll(peer, inbox).catch(tell)
+  }
+
+  async function readAll(peer: HubPeer<Context>, inbox: Inbox): Promise<void> {
+    for (let message = inbox.waiting.shift(); message !== undefined; message = inbox.waiting.shift()) {
+      // Never within the call that tells of it: the transport is in the middle of something.
+      await undefined
+      if (!(await take(peer, message, inbox.rate))) return
+    }
+    inbox.isRead = false
+  }
+
+  /** @returns whether the peer may go on. */
+  async function take(peer: HubPeer<Context>, message: Message, rate: Rate): Promise<boolean> {
+    onArrival()
+    const received = check(peer, message, rate)
+    if (received === undefined) return false
+    await handle(received, peer)
+    return true
   }
 
   /** @returns `undefined` where the peer may not go on, and is closed. */
-  function check(peer: HubPeer<Context>, { id, event, data }: Message): Received | undefined {
-    peer.rate ??= createRate(maxMessagesPerSecond, now)
-    if (!peer.rate.count()) {
+  function check(peer: HubPeer<Context>, { id, event, data }: Message, rate: Rate): Received | undefined {
+    if (!rate.count()) {
       const reason = `more than ${maxMessagesPerSecond} messages within a second`
       peer.close({ code: closeCode.tooMany, reason })
       return undefined
@@ -72,5 +97,24 @@ export function createInbound<Context>({
     }
   }
 
-  return (peer, messages) => read(peer, messages[Symbol.asyncIterator]())
+  /** From a transport that tells of nothing. */
+  async function iterate(peer: HubPeer<Context>, messages: AsyncIterable<Message>): Promise<void> {
+    const rate = createRate(maxMessagesPerSecond, now)
+    for await (const message of messages) if (!(await take(peer, message, rate))) return
+  }
+
+  return {
+    listen(peer, connection) {
+      if (connection.attach === undefined) {
+        iterate(peer, connection.messages).catch(tell)
+        return
+      }
+      peer.isListenedTo = true
+      read(peer)
+    },
+    arrived(peer, waiting) {
+      peer.inbox ??= { waiting, rate: createRate(maxMessagesPerSecond, now), isRead: false }
+      read(peer)
+    },
+  }
 }

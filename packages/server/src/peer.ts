@@ -9,13 +9,15 @@ import {
   type Frame,
   type Gap,
   maxRetryMs,
+  type Owner,
   type Remote,
   type ServerConnection,
   show,
+  type Waiting,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
+import type { Inbox } from './inbound.ts'
 import type { Batch, Follower, Parcel } from './outgoing.ts'
-import type { Rate } from './rate.ts'
 
 /** Settings of one `peer.send`. */
 export interface SendOptions {
@@ -77,6 +79,9 @@ export interface PeerSettings<Context> {
   /** It is closed for that. */
   readonly onSlow: (peer: HubPeer<Context>, queuedBytes: number) => void
   readonly onGap: (peer: HubPeer<Context>, gap: Gap) => void
+  /** It has sent something. */
+  readonly onArrival: (peer: HubPeer<Context>, waiting: Waiting) => void
+  readonly onEnd: (peer: HubPeer<Context>, close: Close) => void
 }
 
 /** What may be queued before a `send` waits, or a message of a channel whose policy lets it. */
@@ -88,13 +93,17 @@ const nothing: ReadonlySet<string> = new Set()
  * The peer of a connection, and what the hub can do with it beyond what the application can. A class, and what is seldom
  * needed made when it is: a hub has thousands that are silent. @internal
  */
-export class HubPeer<Context> implements Peer<Context>, Follower {
+export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
   marks = 0
   /** The group in which it hears heartbeats. */
   slot = 0
+  /** Whether its messages are handled as they come; before, they wait. */
+  isListenedTo = false
   /** Made with its first message. */
-  rate: Rate | undefined
+  inbox: Inbox | undefined
   readonly context: Context
+  /** What it occupies of the hub's places. */
+  readonly place: string
   readonly #connection: ServerConnection
   readonly #channels: readonly string[]
   readonly #settings: PeerSettings<Context>
@@ -105,9 +114,15 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
   #isLetGo = false
   #backlog: Backlog | undefined
 
-  constructor(connection: ServerConnection, context: Context, settings: PeerSettings<Context>) {
+  constructor(
+    connection: ServerConnection,
+    context: Context,
+    place: string,
+    settings: PeerSettings<Context>,
+  ) {
     this.#connection = connection
     this.context = context
+    this.place = place
     this.#settings = settings
     this.#channels = connection.channels
   }
@@ -179,11 +194,15 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
     this.#connection.close(close)
   }
 
-  /** Its connection has ended. */
-  end(): void {
+  ended(close: Close): void {
     this.#hasEnded = true
     this.#backlog = undefined
     this.#ended?.abort()
+    this.#settings.onEnd(this, close)
+  }
+
+  arrived(waiting: Waiting): void {
+    this.#settings.onArrival(this, waiting)
   }
 
   /** Hands over a chunk as it is. @returns the bytes that wait to be read. */

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import {
   type Accepted,
+  AcceptedLink,
   type Admission,
   type Admit,
   type Arrival,
@@ -12,15 +13,12 @@ import {
   type Compression,
   checkClose,
   closeCode,
-  createEnding,
   type Encoder,
-  type Ending,
   type Gate,
   hasBody,
   malformed,
   oversized,
   type Refusal,
-  type Remote,
   requestArrival,
   thresholdOf,
 } from '@eitherway/core'
@@ -176,11 +174,8 @@ const head = {
 const chunkedHead = { ...head, 'Transfer-Encoding': 'chunked' }
 
 /** An answer that is a stream. */
-class SseConnection implements Accepted {
-  readonly direction = 'one-way'
+class SseConnection extends AcceptedLink implements Accepted {
   readonly encoder: Encoder
-  readonly #ending: Ending
-  readonly #arrival: Arrival
   readonly #response: ServerResponse
   readonly #socket: Socket
   /** On HTTP/2, where the socket is shared by all streams of a client. */
@@ -205,13 +200,12 @@ class SseConnection implements Accepted {
     closeTimeoutMs: number,
     sections: Encoder | undefined,
   ) {
-    this.#arrival = arrival
+    super(arrival)
     this.#response = response
     this.#socket = request.socket
     this.#stream = 'stream' in request ? request.stream : undefined
     this.#closeTimeoutMs = closeTimeoutMs
     this.#before = this.#socket.bytesWritten
-    this.#ending = createEnding(() => this.#release())
     if (this.#stream === undefined) answering.add(this.#socket)
     response.on('close', () => this.#gone())
     // A request that is over before the answer began has closed already and will not say so again.
@@ -229,26 +223,8 @@ class SseConnection implements Accepted {
     this.#sink = isDirect ? this.#socket : (this.#stream ?? response)
   }
 
-  get url(): URL {
-    return this.#arrival.url
-  }
-  get headers(): Headers {
-    return this.#arrival.headers
-  }
-  get token(): string | undefined {
-    return this.#arrival.token
-  }
-  get remote(): Remote | undefined {
-    return this.#arrival.remote
-  }
-  get channels(): readonly string[] {
-    return this.#arrival.channels
-  }
-  get lastEventId(): string {
-    return this.#arrival.lastEventId
-  }
-  get closed(): Promise<Close> {
-    return this.#ending.closed
+  get direction(): 'one-way' {
+    return 'one-way'
   }
   get bytesWritten(): number {
     return (
@@ -262,7 +238,7 @@ class SseConnection implements Accepted {
 
   write(chunk: string | Uint8Array): number {
     // Nor behind an end that somebody else has called: there the next answer of this connection begins.
-    if (this.#ending.close !== undefined || this.#response.writableEnded) return 0
+    if (this.ended !== undefined || this.#response.writableEnded) return 0
     this.#hand(chunk)
     return this.#sink.writableLength
   }
@@ -270,9 +246,9 @@ class SseConnection implements Accepted {
   drained(): Promise<void> {
     // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
     // each, for as long as the connection lives.
-    if (this.#ending.close !== undefined || !this.#sink.writableNeedDrain) return Promise.resolve()
+    if (this.ended !== undefined || !this.#sink.writableNeedDrain) return Promise.resolve()
     if (this.#waiting === undefined) {
-      this.#onDrain = () => this.#release()
+      this.#onDrain = () => this.release()
       this.#drains.once('drain', this.#onDrain)
     }
     return new Promise((resolve) => {
@@ -283,8 +259,8 @@ class SseConnection implements Accepted {
 
   close(close: Close = { code: closeCode.normal, reason: '' }): void {
     checkClose(close)
-    if (this.#ending.close !== undefined) return
-    this.#ending.finish(close)
+    if (this.ended !== undefined) return
+    this.finish(close)
     try {
       if (!this.#response.writableEnded) this.#hand(this.encoder.encode({ type: 'close', close }), true)
       this.#response.end()
@@ -311,8 +287,8 @@ class SseConnection implements Accepted {
     answering.delete(this.#socket)
     // On a connection that is kept alive the socket is somebody else's from here on.
     if (this.#onDrain !== undefined) this.#drains.off('drain', this.#onDrain)
-    this.#ending.finish({ code: closeCode.abnormal, reason: 'the client went away' })
-    this.#release()
+    this.finish({ code: closeCode.abnormal, reason: 'the client went away' })
+    this.release()
   }
 
   /** Who says that there is room again. */
@@ -320,7 +296,7 @@ class SseConnection implements Accepted {
     return this.#sink === this.#socket ? this.#socket : this.#response
   }
 
-  #release(): void {
+  protected release(): void {
     const released = this.#waiting ?? []
     this.#waiting = undefined
     for (const resolve of released) resolve()

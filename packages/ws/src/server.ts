@@ -2,21 +2,19 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   type Accepted,
+  AcceptedLink,
   type Admission,
   type Admit,
-  type Arrival,
   byteLength,
   type Close,
   type Compression,
   checkClose,
   closeCode,
   costOf,
-  createEnding,
   createQueue,
   type Decoder,
   defaultMaxMessageBytes,
   type Encoder,
-  type Ending,
   fitReason,
   type Gate,
   type Limits,
@@ -24,17 +22,18 @@ import {
   malformed,
   maxIdBytes,
   maxNameBytes,
+  type Owner,
   oversized,
   ProtocolError,
   type Queue,
   type Refusal,
-  type Remote,
+  type RequestArrival,
   requestArrival,
   show,
   thresholdOf,
   turnAway,
 } from '@eitherway/core'
-import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { type RawData, type Server, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { closeOfError, codec, headRoomBytes, maxPayloadBytes, plain, subprotocol } from './codec.ts'
 import { createDeflate, offersDeflate } from './compression.ts'
 import { framed, frames, ping, plainFrames } from './framing.ts'
@@ -114,9 +113,14 @@ export function createListener(
     perMessageDeflate: false,
     maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
     closeTimeout: closeTimeoutMs,
+    WebSocket: Link,
     handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
   } as const
-  const uncompressed: Kind = { server: new WebSocketServer(settings), ours: frames, plain: plainFrames }
+  const uncompressed: Kind = {
+    server: new WebSocketServer<typeof Link>(settings),
+    ours: frames,
+    plain: plainFrames,
+  }
   const compressed = thresholdBytes === undefined ? undefined : createCompressed(settings, thresholdBytes)
   return (request, socket, head) => {
     // The bytes that the handshake itself takes count as the connection's.
@@ -146,8 +150,10 @@ export function createListener(
       }
       corkTurn(socket)
       const kind = compressed !== undefined && offersDeflate(request.headers) ? compressed : uncompressed
-      kind.server.handleUpgrade(request, socket, head, (webSocket) => {
-        const connection = new WsConnection(webSocket, socket, arrived, maxMessageBytes, before, kind)
+      kind.server.handleUpgrade(request, socket, head, (link) => {
+        // From here on `ws` listens itself.
+        socket.removeListener('error', ignore)
+        const connection = new WsConnection(link, socket, arrived, maxMessageBytes, before, kind)
         if (isRefused) turnAway(connection, admission)
         else admission(connection)
       })
@@ -199,7 +205,7 @@ function malformedUpgrade({ method, httpVersion, headers }: IncomingMessage): Re
 
 /** Links that agreed on the same extensions, and so may share what is encoded for them. */
 interface Kind {
-  readonly server: WebSocketServer
+  readonly server: Server<typeof Link>
   /** With our subprotocol. */
   readonly ours: Encoder
   /** Without. */
@@ -210,11 +216,11 @@ interface Kind {
  * Neither side keeps a context: we could share none, and an inflater starts each message of a client anew. `ws` itself has
  * nothing to compress, for it sends control frames only.
  */
-function createCompressed(settings: ServerOptions, thresholdBytes: number): Kind {
+function createCompressed(settings: ServerOptions<typeof Link>, thresholdBytes: number): Kind {
   const perMessageDeflate = { serverNoContextTakeover: true, clientNoContextTakeover: true }
   const deflate = createDeflate(thresholdBytes)
   return {
-    server: new WebSocketServer({ ...settings, perMessageDeflate }),
+    server: new WebSocketServer<typeof Link>({ ...settings, perMessageDeflate }),
     ours: framed(codec, { deflate }),
     plain: framed(plain, { deflate, heartbeat: ping }),
   }
@@ -245,71 +251,75 @@ export function refuseUpgrade(socket: Duplex, { status, reason, retryAfterMs }: 
   )
 }
 
-/** A link of `ws`, whose frames go past it to the socket. */
-class WsConnection implements Accepted {
-  readonly direction = 'two-way'
+/** A link of `ws`, which knows the connection that is made of it: listeners of its own for each would be most of what it keeps. */
+class Link extends WebSocket {
+  connection: WsConnection | undefined
+}
+
+/** `ws` says that its listeners are called on any WebSocket; ours are all of this kind. */
+const connectionOf = (link: WebSocket): WsConnection | undefined => (link as Link).connection
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  // With the default `binaryType` a message is one Buffer.
+  connectionOf(this)?.read(data as Buffer, isBinary)
+}
+
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  connectionOf(this)?.end({ code, reason: reason.toString() })
+}
+
+function onError(this: WebSocket, error: Error): void {
+  // `close` follows and knows less: 1006, for what this side itself closed with 1009.
+  const close = closeOfError(error)
+  if (close !== undefined) connectionOf(this)?.end(close)
+}
+
+/** What a client has sent, from its first message on. */
+interface Inbox {
+  readonly messages: Queue<Message>
+  readonly decoder: Decoder
+  /** Bytes of messages, inflated. */
+  received: number
+  isPaused: boolean
+}
+
+/** A connection of `ws`, whose frames go past it to the socket. */
+class WsConnection extends AcceptedLink implements Accepted {
   readonly encoder: Encoder
-  readonly messages: Queue<Message> = createQueue<Message>()
-  readonly #ending: Ending
-  readonly #webSocket: WebSocket
+  readonly #link: Link
   readonly #socket: Duplex
-  readonly #arrival: Arrival
   readonly #maxMessageBytes: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
-  /** Bytes of messages, inflated. */
-  #received = 0
-  #decoder: Decoder | undefined
-  #isPaused = false
+  #inbox: Inbox | undefined
   #waiting: (() => void)[] | undefined
 
   constructor(
-    webSocket: WebSocket,
+    link: Link,
     socket: Duplex,
-    arrival: Arrival,
+    arrival: RequestArrival,
     maxMessageBytes: number,
     before: number,
     { ours, plain }: Kind,
   ) {
-    this.encoder = webSocket.protocol === subprotocol ? ours : plain
-    this.#webSocket = webSocket
+    super(arrival)
+    arrival.compact()
+    this.encoder = link.protocol === subprotocol ? ours : plain
+    this.#link = link
     this.#socket = socket
-    this.#arrival = arrival
     this.#maxMessageBytes = maxMessageBytes
     this.#before = before
-    this.#ending = createEnding(() => {
-      this.messages.end()
-      this.#release()
-    })
-    webSocket.on('message', (data, isBinary) => this.#read(data, isBinary))
-    webSocket.on('close', (code, reason) => this.#ending.finish({ code, reason: reason.toString() }))
-    webSocket.on('error', (error) => {
-      // `close` follows and knows less: 1006, for what this side itself closed with 1009.
-      const close = closeOfError(error)
-      if (close !== undefined) this.#ending.finish(close)
-    })
+    link.connection = this
+    link.on('message', onMessage)
+    link.on('close', onClose)
+    link.on('error', onError)
   }
 
-  get url(): URL {
-    return this.#arrival.url
+  get direction(): 'two-way' {
+    return 'two-way'
   }
-  get headers(): Headers {
-    return this.#arrival.headers
-  }
-  get token(): string | undefined {
-    return this.#arrival.token
-  }
-  get remote(): Remote | undefined {
-    return this.#arrival.remote
-  }
-  get channels(): readonly string[] {
-    return this.#arrival.channels
-  }
-  get lastEventId(): string {
-    return this.#arrival.lastEventId
-  }
-  get closed(): Promise<Close> {
-    return this.#ending.closed
+  get messages(): Queue<Message> {
+    return this.#opened.messages
   }
   get bytesWritten(): number {
     return bytesWrittenOf(this.#socket) - this.#before
@@ -319,9 +329,14 @@ class WsConnection implements Accepted {
     return this.#socket.writableLength
   }
 
+  override attach(owner: Owner): void {
+    super.attach(owner)
+    if (this.#inbox !== undefined) owner.arrived(this.#inbox.messages)
+  }
+
   write(chunk: string | Uint8Array): number {
     // Nothing may follow the close frame that `ws` has sent.
-    if (this.#ending.close !== undefined || this.#webSocket.readyState !== WebSocket.OPEN) return 0
+    if (this.ended !== undefined || this.#link.readyState !== WebSocket.OPEN) return 0
     if (chunk.length > 0) this.#socket.write(chunk)
     return this.#socket.writableLength
   }
@@ -329,8 +344,8 @@ class WsConnection implements Accepted {
   drained(): Promise<void> {
     // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
     // each, for as long as the connection lives.
-    if (this.#ending.close !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve()
-    if (this.#waiting === undefined) this.#socket.once('drain', () => this.#release())
+    if (this.ended !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve()
+    if (this.#waiting === undefined) this.#socket.once('drain', () => this.#letGo())
     return new Promise((resolve) => {
       this.#waiting ??= []
       this.#waiting.push(resolve)
@@ -342,49 +357,25 @@ class WsConnection implements Accepted {
     this.#leave(close)
   }
 
-  get #isPlain(): boolean {
-    return this.#webSocket.protocol !== subprotocol
+  /** The link has ended. */
+  end(close: Close): void {
+    this.finish(close)
   }
 
-  #leave(close: Close): void {
-    if (this.#ending.close !== undefined) return
-    this.#ending.finish(close)
-    this.messages.drop()
-    this.#webSocket.close(close.code, close.reason)
-  }
-
-  #release(): void {
-    const released = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const resolve of released) resolve()
-  }
-
-  #read(data: RawData, isBinary: boolean): void {
-    if (this.#ending.close !== undefined) return
-    // With the default `binaryType` a message is one Buffer.
-    const bytes = data as Buffer
-    this.#received += bytes.length
-    if (this.#received > maxInflation * bytesReadOf(this.#socket) + 2 * this.#maxMessageBytes) {
+  /** The link brings a message. */
+  read(bytes: Buffer, isBinary: boolean): void {
+    if (this.ended !== undefined) return
+    const inbox = this.#opened
+    inbox.received += bytes.length
+    if (inbox.received > maxInflation * bytesReadOf(this.#socket) + 2 * this.#maxMessageBytes) {
       const reason = `what is sent compressed may be ${maxInflation} times as large once it is not`
       this.#leave({ code: closeCode.tooBig, reason })
       return
     }
-    this.#decoder ??= (this.#isPlain ? plain : codec).decoder({ maxMessageBytes: this.#maxMessageBytes })
     try {
-      for (const frame of this.#decoder.push(isBinary ? bytes : bytes.toString())) {
+      for (const frame of inbox.decoder.push(isBinary ? bytes : bytes.toString())) {
         // The protocol's own frames come from servers only; a newer client's are passed over.
-        if (frame.type !== 'message') continue
-        if (frame.message.event.length > maxNameBytes || frame.message.id.length > maxIdBytes) {
-          const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
-          this.#leave({ code: closeCode.protocolError, reason })
-          return
-        }
-        const waiting = this.messages.push(frame.message, costOf(frame.message))
-        if (waiting > Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) {
-          this.#leave({ code: closeCode.tooMany, reason: `${waiting} bytes wait to be handled` })
-          return
-        }
-        if (waiting > highWaterBytes) void this.#holdBack()
+        if (frame.type === 'message' && !this.#take(frame.message, inbox)) return
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -392,13 +383,60 @@ class WsConnection implements Accepted {
     }
   }
 
-  async #holdBack(): Promise<void> {
-    if (this.#isPaused) return
-    this.#isPaused = true
-    this.#webSocket.pause()
-    await this.messages.below(highWaterBytes / 2)
-    this.#isPaused = false
-    this.#webSocket.resume()
+  protected release(): void {
+    this.#inbox?.messages.end()
+    this.#letGo()
+  }
+
+  get #opened(): Inbox {
+    if (this.#inbox === undefined) {
+      const codecOf = this.#link.protocol === subprotocol ? codec : plain
+      const decoder = codecOf.decoder({ maxMessageBytes: this.#maxMessageBytes })
+      this.#inbox = { messages: createQueue<Message>(), decoder, received: 0, isPaused: false }
+      if (this.ended !== undefined) this.#inbox.messages.end()
+    }
+    return this.#inbox
+  }
+
+  /** @returns whether the link goes on. */
+  #take(message: Message, inbox: Inbox): boolean {
+    const { messages } = inbox
+    if (message.event.length > maxNameBytes || message.id.length > maxIdBytes) {
+      const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
+      this.#leave({ code: closeCode.protocolError, reason })
+      return false
+    }
+    messages.push(message, costOf(message))
+    this.tellArrived(messages)
+    const { bytes } = messages
+    if (bytes > Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) {
+      this.#leave({ code: closeCode.tooMany, reason: `${bytes} bytes wait to be handled` })
+      return false
+    }
+    if (bytes > highWaterBytes) void this.#holdBack(inbox)
+    return true
+  }
+
+  #leave(close: Close): void {
+    if (this.ended !== undefined) return
+    this.finish(close)
+    this.#inbox?.messages.drop()
+    this.#link.close(close.code, close.reason)
+  }
+
+  #letGo(): void {
+    const released = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const resolve of released) resolve()
+  }
+
+  async #holdBack(inbox: Inbox): Promise<void> {
+    if (inbox.isPaused) return
+    inbox.isPaused = true
+    this.#link.pause()
+    await inbox.messages.below(highWaterBytes / 2)
+    inbox.isPaused = false
+    this.#link.resume()
   }
 }
 

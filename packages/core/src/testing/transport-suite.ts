@@ -249,6 +249,31 @@ export function transportSuite<D extends Direction>({
     assertEqual(await server.closed, first, "the server's `closed`")
   })
 
+  check('an owner is told the end, once, after the call that ended it', async ({ link }) => {
+    const { client, server } = await link()
+    const close = { code: 4321, reason: 'enough' }
+    const told = ownedBy(server)
+    if (told === undefined) return
+    server.close(close)
+    assertEqual(told.closes, [], 'what was told within the call')
+    await within(told.ended, 'the end')
+    server.close()
+    client.close()
+    await within(drain(client), 'the end of the iteration')
+    assertEqual(told.closes, [close], 'what was told')
+    assertEqual(await within(server.closed, '`closed`'), close, '`closed`')
+  })
+
+  check('an owner who comes after the end is told it as well', async ({ link }) => {
+    const { client, server } = await link()
+    client.close({ code: 4444, reason: 'done' })
+    const close = await within(server.closed, "the server's `closed`")
+    const told = ownedBy(server)
+    if (told === undefined) return
+    await within(told.ended, 'the end')
+    assertEqual(told.closes, [close], 'what was told')
+  })
+
   check('a close that may not be sent is refused, and the link goes on', async ({ link }) => {
     const { client, server } = await link()
     const wrong: readonly Close[] = [
@@ -442,6 +467,27 @@ function checkTwoWay<D extends Direction>(check: Check<D>): void {
     assertEqual(await takeFrom(server.messages, 20), numbered(20), 'what arrived')
   })
 
+  check('an owner is told of each message, in order', async ({ link }) => {
+    const { client, server } = twoWay(await link())
+    const told = ownedBy(server)
+    if (told === undefined) return
+    for (const message of numbered(20)) await within(client.send(message), 'a send')
+    client.close()
+    await within(told.ended, 'the end')
+    assertEqual(told.messages, numbered(20), 'what arrived')
+  })
+
+  check('an owner is told of messages that came before it, and after them the end', async ({ link }) => {
+    const { client, server } = twoWay(await link())
+    for (const message of numbered(5)) await within(client.send(message), 'a send')
+    client.close()
+    await within(server.closed, "the server's `closed`")
+    const told = ownedBy(server)
+    if (told === undefined) return
+    assertEqual([told.messages, told.closes], [numbered(5), []], 'what was told at once')
+    await within(told.ended, 'the end')
+  })
+
   check('a server that does not read holds the sender back, and lets it go on', async ({ link }) => {
     const { client, server } = twoWay(await link())
     const total = 600
@@ -490,6 +536,25 @@ function checkTwoWay<D extends Direction>(check: Check<D>): void {
 function twoWay({ client, server }: { client: Connection; server: ServerConnection }) {
   assert(client.direction === 'two-way' && server.direction === 'two-way', 'a two-way link')
   return { client, server }
+}
+
+/** Attaches an owner, which writes down what it is told. @returns `undefined` where the transport tells nobody. */
+function ownedBy(server: ServerConnection) {
+  if (server.attach === undefined) return undefined
+  const closes: Close[] = []
+  const messages: Message[] = []
+  const ended = new Promise<void>((resolve) => {
+    server.attach?.({
+      ended(close) {
+        closes.push(close)
+        resolve()
+      },
+      arrived(waiting) {
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) messages.push(next)
+      },
+    })
+  })
+  return { closes, messages, ended }
 }
 
 function networkOf<D extends Direction>({ network }: Bench<D>) {

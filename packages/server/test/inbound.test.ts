@@ -1,0 +1,122 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createMessage, linked, type TwoWayConnection } from '@eitherway/core'
+import { createHub, type Hub } from '@eitherway/server'
+import { ws } from '@eitherway/ws/client'
+import { createListener } from '@eitherway/ws/server'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+const options = () => ({ channels: [], lastEventId: '', signal: new AbortController().signal })
+
+/** A transport that tells nothing, whose messages the hub waits for, and one that tells of each. */
+const wires: Record<string, (hub: Hub) => Promise<TwoWayConnection>> = {
+  linked: (hub) => linked(hub.accept, { direction: 'two-way' }).connect(new URL('http://test/'), options()),
+  async ws(hub) {
+    const server = createServer()
+    server.on(
+      'upgrade',
+      createListener(() => hub.accept),
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    return ws().connect(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`), options())
+  },
+}
+
+const say = async (connection: TwoWayConnection, ...all: unknown[]) => {
+  for (const data of all) await connection.send(createMessage('said', JSON.stringify(data)))
+}
+
+describe.each(Object.entries(wires))('what a peer sends over %s', (_, open) => {
+  test('while it is asked who it is waits until it is let in, and is heard in order', async () => {
+    let letIn: () => void = () => undefined
+    const asked = new Promise<void>((resolve) => {
+      letIn = resolve
+    })
+    const order: unknown[] = []
+    const hub = createHub({
+      authorize: async () => {
+        await asked
+        return { context: undefined }
+      },
+    })
+    onTestFinished(() => hub.close())
+    hub.onConnect(() => order.push('connected'))
+    const last = new Promise<void>((resolve) => {
+      hub.onMessage(({ data }) => {
+        order.push(data)
+        if (data === 3) resolve()
+      })
+    })
+    const connection = await open(hub)
+    await say(connection, 1, 2)
+    letIn()
+    await say(connection, 3)
+    await last
+    expect(order).toEqual(['connected', 1, 2, 3])
+  })
+
+  test('is handled one after the other, after a rest as well, and a failure is told and ends nothing', async () => {
+    const order: string[] = []
+    const errors: unknown[] = []
+    const hub = createHub({ onError: (error) => errors.push(error) })
+    onTestFinished(() => hub.close())
+    const fault = new Error('mine')
+    let heard: (data: unknown) => void = () => undefined
+    hub.onMessage(async ({ data }) => {
+      order.push(`begin ${data}`)
+      await new Promise((resolve) => setImmediate(resolve))
+      order.push(`end ${data}`)
+      heard(data)
+      if (data === 2) throw fault
+    })
+    const hearing = (last: number) =>
+      new Promise<void>((resolve) => {
+        heard = (data) => data === last && resolve()
+      })
+    const connection = await open(hub)
+    let done = hearing(2)
+    await say(connection, 1, 2)
+    await done
+    done = hearing(4)
+    await say(connection, 3, 4)
+    await done
+    expect(order).toEqual([1, 2, 3, 4].flatMap((data) => [`begin ${data}`, `end ${data}`]))
+    expect(errors).toEqual([fault])
+  })
+
+  test('before it leaves is heard all the same', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const heard: unknown[] = []
+    const all = new Promise<void>((resolve) => {
+      hub.onMessage(async ({ data }, peer) => {
+        await peer.closed
+        heard.push(data)
+        if (data === 3) resolve()
+      })
+    })
+    const connection = await open(hub)
+    await say(connection, 1, 2, 3)
+    connection.close()
+    await all
+    expect(heard).toEqual([1, 2, 3])
+  })
+
+  test('behind what is no message of the format is not heard', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const heard: unknown[] = []
+    hub.onMessage(({ data }) => heard.push(data))
+    const connection = await open(hub)
+    await say(connection, 1)
+    // What comes behind may find the link closed.
+    const refused = await Promise.allSettled(
+      ['{', '2', '3'].map((data) => connection.send(createMessage('x', data))),
+    )
+    expect((await connection.closed).code).toBe(1007)
+    expect(refused.length).toBe(3)
+    expect(heard).toEqual([1])
+    expect(hub.stats()).toMatchObject({ received: 2, errors: 0 })
+  })
+})

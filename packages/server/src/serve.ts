@@ -3,6 +3,7 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type Compression, malformed, type Refusal, show } from '@eitherway/core'
+import { createListener as createPostListener, isTwoWay } from '@eitherway/post/server'
 import {
   createListener as createSseListener,
   isAnswering,
@@ -19,7 +20,7 @@ export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** Settings of {@link serve}. */
 export interface ServeOptions extends GateOptions {
-  /** The one path on which both transports answer, e.g. `/live`. */
+  /** The one path on which all transports answer, e.g. `/live`. */
   readonly path: string
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
@@ -34,15 +35,16 @@ export interface ServeOptions extends GateOptions {
 }
 
 /**
- * Mounts a hub on a server: Server-Sent Events on `GET`, WebSocket on `Upgrade`, both on one path. Requests for any other
+ * Mounts a hub on a server: Server-Sent Events on `GET`, what their clients send on `POST`, WebSocket on `Upgrade`, all on one path. Requests for any other
  * path are left to the application, whether its listeners were added before or come later.
  *
- * @returns its undo: peers stay, new ones are left to the application.
+ * @returns its undo: peers stay, new ones are left to the application, and so is what peers of `sse+post` send from then on, who
+ * therefore come again.
  * @throws TypeError when the path does not start with `/` or holds a query, or a host, an origin, `maxMessageBytes` or `compression`
  * is none.
  */
 export function serve(
-  hub: Pick<Hub, 'admit' | 'refused'>,
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   server: NodeServer,
   options: ServeOptions,
 ): () => void {
@@ -54,10 +56,11 @@ export function serve(
   const onRefused = (refusal: Refusal) => hub.refused(refusal)
   const settings = { gate: gate.check, onRefused, compression }
   const onStream = createSseListener(hub.admit, settings)
-  const onUpgrade = createWsListener(
-    hub.admit,
-    maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes },
-  )
+  const bounded = maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes }
+  const onUpgrade = createWsListener(hub.admit, bounded)
+  const onTwoWay = createPostListener(hub.admit, { ...bounded, relay: hub.relay })
+  const onGet = (request: Request, response: Response) =>
+    isTwoWay(request) ? onTwoWay(request, response) : onStream(request, response)
 
   const withQuery = `${path}?`
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(withQuery)
@@ -69,7 +72,8 @@ export function serve(
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
-      onRequest(request, response, gate, onStream, onRefused)
+      if (request.method === 'POST') onPost(request, response, gate, onTwoWay)
+      else onRequest(request, response, gate, onGet, onRefused)
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
@@ -98,6 +102,7 @@ export function serve(
 
   return () => {
     mounted = false
+    onTwoWay.leave()
     server.removeListener('request', refuseRequest)
     server.removeListener('upgrade', refuseUpgrade)
     // Somebody may have stood before us since; then ours stays in the chain and passes everything on.
@@ -110,6 +115,17 @@ const refusers = new WeakSet<object>()
 /** Whether nobody but us listens. */
 function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
   return server.listeners(event).every((listener) => refusers.has(listener))
+}
+
+/** What a client sends up, which passes the same gate. */
+function onPost(
+  request: Request,
+  response: Response,
+  { share }: PathGate,
+  take: (request: Request, response: Response) => void,
+): void {
+  if (!response.headersSent) share(request, response)
+  take(request, response)
 }
 
 function onRequest(
@@ -139,10 +155,10 @@ function onRequest(
 }
 
 function notAllowed({ method }: Request, response: Response): Refusal {
-  response.setHeader('Allow', 'GET')
+  response.setHeader('Allow', 'GET, POST')
   return {
     status: 405,
-    reason: `${method} is not for this path; GET an event stream or upgrade to WebSocket`,
+    reason: `${method} is not for this path; GET an event stream, POST to its link, or upgrade to WebSocket`,
   }
 }
 

@@ -8,10 +8,9 @@ import {
   isGreeting,
   type Limits,
   mayReturn,
-  type Transport,
 } from '@eitherway/core'
 import type { Credentials } from './credentials.ts'
-import type { NamedTransport } from './transports.ts'
+import { load, type NamedTransport } from './transports.ts'
 
 /** What a link is asked for. */
 export interface LinkRequest {
@@ -194,18 +193,6 @@ export function createLinks(
       candidate = undefined
       for (const link of ending) end(link, close)
     },
-  }
-}
-
-/** A module that does not load is a fault of the network as well: a page may have been offline for a moment. */
-async function load(transport: NamedTransport): Promise<Transport> {
-  try {
-    return await transport.load()
-  } catch (cause) {
-    throw new ConnectError(`the transport ${transport.name} could not be loaded: ${String(cause)}`, {
-      retryable: true,
-      cause,
-    })
   }
 }
 

@@ -1,4 +1,4 @@
-import { connect } from '@eitherway/client'
+import { connect, type TransportNames } from '@eitherway/client'
 import { sse } from '@eitherway/sse/client'
 import { print } from './print.ts'
 
@@ -16,7 +16,7 @@ export function start({
   token,
 }: {
   url: string
-  transport: 'sse' | 'ws'
+  transport: keyof TransportNames
   channels: readonly string[]
   /** Sent with each request over SSE. */
   headers?: Readonly<Record<string, string>>

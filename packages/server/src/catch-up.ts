@@ -15,7 +15,9 @@ export function catchUp<Context>(
 ): Promise<void> | undefined {
   if (peer.lastEventId !== '') return replay(peer, past, greetings)
   const position = past.position()
-  if (typeof position !== 'string') return position.then((known) => begin(peer, greetings, known))
+  if (typeof position !== 'string') {
+    return sayingSo(peer, greetings, position).then((known) => begin(peer, greetings, known))
+  }
   return begin(peer, greetings, position)
 }
 
@@ -29,10 +31,27 @@ function begin<Context>(
   return peer.release()
 }
 
+/** A broker that takes its time must not make its hub look like one that never speaks: `auto` would go elsewhere. */
+const patienceMs = 1000
+
+/** What a broker answers. Where that takes long, the peer hears something meanwhile. */
+async function sayingSo<Context, T>(
+  peer: HubPeer<Context>,
+  greetings: Greetings,
+  answer: Promise<T>,
+): Promise<T> {
+  const timer = setTimeout(() => peer.write(greetings.early(peer.encoder)), patienceMs)
+  try {
+    return await answer
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Reads what was missed a page at a time, each when there is room for it: a reader that stands still keeps one page alive. */
 async function replay<Context>(peer: HubPeer<Context>, past: Past, greetings: Greetings): Promise<void> {
   let channels = peer.names
-  let page = await past.page(channels, peer.lastEventId)
+  let page = await sayingSo(peer, greetings, past.page(channels, peer.lastEventId))
   const { position } = page
   const from = page.gap === undefined ? peer.lastEventId : ''
   for (const chunk of greetings.for(peer.encoder, from)) peer.write(chunk)

@@ -2,6 +2,8 @@ import type { Encoder } from '@eitherway/core'
 
 /** The first words to each peer, encoded once for all that come at one position. */
 export interface Greetings {
+  /** What may come before them: it proves that there is somebody. */
+  early(encoder: Encoder): string | Uint8Array
   /** @param id - where the peer's stream goes on from; `''` where that is told later, or is the application's own. */
   for(encoder: Encoder, id: string): readonly (string | Uint8Array)[]
 }
@@ -13,6 +15,7 @@ export function createGreetings(retryMs: number, heartbeatMs: number): Greetings
     { readonly id: string; readonly chunks: readonly (string | Uint8Array)[] }
   >()
   return {
+    early: (encoder) => encoder.encode({ type: 'retry', retryMs }),
     for(encoder, id) {
       const known = last.get(encoder)
       if (known?.id === id) return known.chunks

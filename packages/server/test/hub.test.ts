@@ -101,6 +101,34 @@ describe('greeting', () => {
     await hub.close()
   })
 
+  test.each(['position', 'history'] as const)(
+    'where the broker takes long to give its %s, the peer hears something meanwhile',
+    async (asked) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const kept = memoryBroker()
+      let answer: () => void = () => undefined
+      const asking = new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      const broker: Broker = {
+        ...kept,
+        position: async () => asking.then(() => kept.position()),
+        history: async (...given) => asking.then(() => kept.history(...given)),
+      }
+      const hub = createHub({ broker, retryMs: 1_500 })
+      const lastEventId = asked === 'history' ? await kept.position() : ''
+      const reader = await link(hub, { channels: ['a'], lastEventId })
+      vi.advanceTimersByTime(1000)
+      expect(await reader.next()).toEqual({ type: 'retry', retryMs: 1_500 })
+      answer()
+      expect(await reader.next()).toEqual({ type: 'retry', retryMs: 1_500 })
+      expect(await reader.next()).toMatchObject({ type: 'hello' })
+      expect(vi.getTimerCount()).toBe(0)
+      await hub.close()
+      vi.useRealTimers()
+    },
+  )
+
   test('a peer without channels is given no position: its ids are its own', async () => {
     const hub = createHub()
     await hub.publish('prices', 1)

@@ -7,6 +7,7 @@
 export { AcceptedLink } from './accepted.ts'
 export { addressOf } from './address.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
+export { type BinaryLibrary, binaryFormat } from './binary-format.ts'
 export type { Answer, Broker, BrokerListener, History, HistoryBounds, Relay } from './broker.ts'
 export {
   type Close,
@@ -17,7 +18,7 @@ export {
   mayReturn,
 } from './close.ts'
 export { type Compression, type CompressionOptions, thresholdOf } from './compression.ts'
-export { isDeeper } from './depth.ts'
+export { isDeeper, isNested } from './depth.ts'
 export { createEnding, type Ending } from './ending.ts'
 export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'
 export { type Format, type FormatOption, formatOf, json, text } from './format.ts'

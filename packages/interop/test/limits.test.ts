@@ -15,7 +15,7 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
   'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
   'messages of one peer that wait for `onMessage`': ['ws/src/server.ts', 'highWaterBytes'],
-  'levels of JSON': ['server/src/options.ts', 'maxDepth'],
+  'levels of what a peer sends': ['server/src/options.ts', 'maxDepth'],
   'path and query': ['core/src/request.ts', 'maxTargetBytes'],
   'parameters, and with them channels of one peer': ['core/src/request.ts', 'maxParameters'],
   'name of a channel or event': ['core/src/message.ts', 'maxNameBytes'],

@@ -2,6 +2,7 @@ import {
   closeCode,
   fitReason,
   isDeeper,
+  isNested,
   json,
   type Message,
   ProtocolError,
@@ -84,18 +85,21 @@ export function createInbound<Context>({
       peer.close({ code: closeCode.tooMany, reason })
       return undefined
     }
-    if (format === json && typeof data === 'string' && isDeeper(data, maxDepth)) {
-      peer.close({ code: 1007, reason: `JSON may nest ${maxDepth} levels deep here` })
-      return undefined
-    }
     try {
-      return { id, event, data: format.decode(data) }
+      // JSON's text tells it for less, before anything is made of it.
+      const isText = format === json && typeof data === 'string'
+      if (isText && isDeeper(data, maxDepth)) throw tooDeep()
+      const decoded = format.decode(data)
+      if (!isText && isNested(decoded, maxDepth)) throw tooDeep()
+      return { id, event, data: decoded }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       peer.close({ code: 1007, reason: fitReason(error.message) })
       return undefined
     }
   }
+
+  const tooDeep = () => new ProtocolError(`data may nest ${maxDepth} levels deep here`)
 
   /** From a transport that tells of nothing. */
   async function iterate(peer: HubPeer<Context>, messages: AsyncIterable<Message>): Promise<void> {

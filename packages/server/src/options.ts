@@ -52,8 +52,8 @@ export interface HubOptions<Context = undefined> extends AdmissionOptions<Contex
    */
   readonly maxMessagesPerSecond?: number
   /**
-   * How deep the JSON of a peer may nest; beyond it the peer is closed (1007). Reading is safe at any depth; what an application
-   * does with it, recursively, is not. @defaultValue 64
+   * How deep what a peer sends may nest, in whatever format; beyond it the peer is closed (1007). Reading is safe at any depth;
+   * what an application does with it, recursively, is not. @defaultValue 64
    */
   readonly maxDepth?: number
   /**

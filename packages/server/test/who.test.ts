@@ -316,7 +316,7 @@ describe('what a peer sends', () => {
       '['.repeat(limit) + ']'.repeat(limit),
       '['.repeat(depth) + ']'.repeat(depth),
     ])
-    expect(await connection.closed).toEqual({ code: 1007, reason: `JSON may nest ${limit} levels deep here` })
+    expect(await connection.closed).toEqual({ code: 1007, reason: `data may nest ${limit} levels deep here` })
     expect(heard).toHaveLength(1)
     await hub.close()
   })

@@ -20,7 +20,7 @@ import {
   show,
   type Transport,
 } from '@eitherway/core'
-import { codec } from './codec.ts'
+import { createDecoder } from './codec.ts'
 
 /** As much of `fetch` as is used, so that any fetch fits and a test can bring its own. */
 export type FetchLike = (url: URL, init: RequestInit) => Promise<Response>
@@ -232,7 +232,7 @@ function checkContentType(address: URL, response: Response): void {
 }
 
 function open(response: Response, abort: AbortController, limits: Limits | undefined): OneWayConnection {
-  const decoder = codec.decoder(limits)
+  const decoder = createDecoder(limits)
   const reader = response.body?.getReader()
   const frames = createQueue<Frame>()
   const iterator = frames[Symbol.asyncIterator]()

@@ -19,7 +19,7 @@ import { createParser } from 'eventsource-parser'
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
-export const codec: Codec = { encode, decoder }
+export const codec: Codec = { encode, decoder: createDecoder }
 
 function encode(frame: Frame): string {
   switch (frame.type) {
@@ -94,7 +94,8 @@ function fromBase64(text: string): Uint8Array | undefined {
   return bytes
 }
 
-function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Decoder {
+/** A client imports this alone: what only a server writes stays out of pages. @internal */
+export function createDecoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Decoder {
   let frames: Frame[] = []
   /** The id of a block that may turn out to hold nothing else. */
   let pending: string | undefined

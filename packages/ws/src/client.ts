@@ -22,7 +22,15 @@ import {
   type TwoWayConnection,
   tokenProtocol,
 } from '@eitherway/core'
-import { closeOfError, codec, headRoomBytes, maxPayloadBytes, plain, subprotocol } from './codec.ts'
+import {
+  closeOfError,
+  createDecoder,
+  encodeTriple,
+  headRoomBytes,
+  maxPayloadBytes,
+  plain,
+  subprotocol,
+} from './codec.ts'
 
 /** As much of the platform's `WebSocket` class as is used, so that any of its kind fits and a test can bring its own. */
 export type WebSocketLike = new (url: URL, protocols: string[]) => WebSocket
@@ -70,8 +78,9 @@ async function connect(url: URL, request: ConnectOptions, options: WsOptions): P
   signal.throwIfAborted()
   const socket = new WebSocket(address, protocols)
   socket.binaryType = 'arraybuffer'
-  const link = options.plain ? plain : codec
-  const connection = open(socket, link.decoder(limits), link === plain, signal)
+  const isPlain = options.plain === true
+  const decoder = isPlain ? plain.decoder(limits) : createDecoder(limits)
+  const connection = open(socket, decoder, isPlain, signal)
   await opened(socket, address, signal)
   return connection
 }
@@ -254,9 +263,7 @@ function open(
           `a plain WebSocket carries data only, so the event must be "${defaultEvent}" without an id, got ${show(message.event)}`,
         )
       }
-      socket.send(
-        (isPlain ? plain : codec).encode({ type: 'message', message }) as string | Uint8Array<ArrayBuffer>,
-      )
+      socket.send((isPlain ? message.data : encodeTriple(message)) as string | Uint8Array<ArrayBuffer>)
       // The platform tells how much waits, but not when it has gone.
       while (socket.bufferedAmount > highWaterBytes && ending.close === undefined) {
         await new Promise((resolve) => setTimeout(resolve, 5))

@@ -4,6 +4,7 @@ import {
   type Codec,
   checkSize,
   closeCode,
+  type Decoder,
   defaultEvent,
   defaultMaxMessageBytes,
   type Frame,
@@ -11,6 +12,7 @@ import {
   fromTriple,
   type Limits,
   ProtocolError,
+  type Triple,
   toTriple,
 } from '@eitherway/core'
 
@@ -27,7 +29,7 @@ export const maxPayloadBytes: number = 2 ** 31 - 1
  * Frames of the subprotocol `eitherway.v1`: the triple of Server-Sent Events, split by its first two line feeds,
  * `id LF event LF data`, text in a text message, bytes in a binary one.
  */
-export const codec: Codec = { encode, decoder }
+export const codec: Codec = { encode, decoder: createDecoder }
 
 /** A link without a subprotocol: a message is its data and nothing more, and the protocol's own frames have no word. */
 export const plain: Codec = {
@@ -45,7 +47,11 @@ export const plain: Codec = {
 const utf8 = new TextEncoder()
 
 function encode(frame: Frame): string | Uint8Array {
-  const { id, event, data } = frame.type === 'message' ? frame.message : toTriple(frame)
+  return encodeTriple(frame.type === 'message' ? frame.message : toTriple(frame))
+}
+
+/** A client sends messages and no other frames: what only a server writes stays out of pages. @internal */
+export function encodeTriple({ id, event, data }: Triple): string | Uint8Array {
   if (typeof data === 'string') return `${id}\n${event}\n${data}`
   const head = utf8.encode(`${id}\n${event}\n`)
   const bytes = new Uint8Array(head.byteLength + data.byteLength)
@@ -54,8 +60,8 @@ function encode(frame: Frame): string | Uint8Array {
   return bytes
 }
 
-/** Each `push` takes one WebSocket message: the wire cuts nowhere else. */
-function decoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}) {
+/** Each `push` takes one WebSocket message: the wire cuts nowhere else. @internal */
+export function createDecoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Decoder {
   return {
     push(chunk: string | Uint8Array): Frame[] {
       const frame = fromTriple(typeof chunk === 'string' ? splitText(chunk) : splitBytes(chunk))

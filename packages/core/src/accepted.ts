@@ -59,8 +59,9 @@ export abstract class AcceptedLink implements Arrival {
     if (this.#close !== undefined) return
     this.#close = close
     this.release()
-    this.#settle?.(close)
+    // The owner first: whoever awaits `closed` finds it gone from there.
     if (this.#owner !== undefined) tellEnd(this.#owner, close)
+    this.#settle?.(close)
   }
 
   /** @param listen - for room, which is `release`. Called where nobody waits for it yet. */

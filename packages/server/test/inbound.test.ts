@@ -126,6 +126,20 @@ describe.each(Object.entries(wires))('what a peer sends over %s', (_, open) => {
     expect(errors).toEqual([fault])
   })
 
+  test('or not: who awaits its end finds it gone from the hub', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const found = new Promise<unknown>((resolve) => {
+      hub.onConnect(async (peer) => {
+        await peer.closed
+        resolve([hub.peers.has(peer), peer.signal.aborted, hub.stats().peers])
+      })
+    })
+    const connection = await open(hub)
+    connection.close()
+    expect(await found).toEqual([false, true, 0])
+  })
+
   test('before it leaves is heard all the same', async () => {
     const hub = createHub()
     onTestFinished(() => hub.close())

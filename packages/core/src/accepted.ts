@@ -11,6 +11,7 @@ export abstract class AcceptedLink implements Arrival {
   #owner: Owner | undefined
   #closed: Promise<Close> | undefined
   #settle: ((close: Close) => void) | undefined
+  #waiting: (() => void)[] | undefined
 
   constructor(arrival: Arrival) {
     this.#arrival = arrival
@@ -58,12 +59,26 @@ export abstract class AcceptedLink implements Arrival {
     if (this.#close !== undefined) return
     this.#close = close
     this.release()
-    this.#settle?.(close)
+    // The owner first: whoever awaits `closed` finds it gone from there.
     if (this.#owner !== undefined) tellEnd(this.#owner, close)
+    this.#settle?.(close)
   }
 
-  /** Lets go of what the connection held. Runs once, in the turn of `finish`. */
-  protected abstract release(): void
+  /** @param listen - for room, which is `release`. Called where nobody waits for it yet. */
+  protected room(listen: () => void): Promise<void> {
+    if (this.#waiting === undefined) listen()
+    return new Promise((resolve) => {
+      this.#waiting ??= []
+      this.#waiting.push(resolve)
+    })
+  }
+
+  /** Lets go of whoever waits for room. */
+  protected release(): void {
+    const released = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const resolve of released) resolve()
+  }
 
   protected tellArrived(waiting: Waiting): void {
     this.#owner?.arrived(waiting)

@@ -35,6 +35,7 @@ export {
   type Triple,
   toTriple,
 } from './frame.ts'
+export { Inbox, type InboxOptions } from './inbox.ts'
 export {
   begin,
   type Effect,

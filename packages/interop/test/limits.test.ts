@@ -14,7 +14,7 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'a message that a peer sends': ['ws/src/server.ts', 'maxMessageBytes'],
   'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
   'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
-  'messages of one peer that wait for `onMessage`': ['ws/src/server.ts', 'highWaterBytes'],
+  'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],
   'levels of what a peer sends': ['server/src/options.ts', 'maxDepth'],
   'path and query': ['core/src/request.ts', 'maxTargetBytes'],
   'parameters, and with them channels of one peer': ['core/src/request.ts', 'maxParameters'],
@@ -22,7 +22,7 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   id: ['core/src/message.ts', 'maxIdBytes'],
   token: ['core/src/token.ts', 'maxTokenLength'],
   'the same, read already when the server stops, as from one packet of what compresses well': [
-    'ws/src/server.ts',
+    'core/src/inbox.ts',
     'maxWaitingBytes',
   ],
   'all that a peer sends compressed, as a multiple of what came': ['ws/src/server.ts', 'maxInflation'],

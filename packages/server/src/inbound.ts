@@ -27,8 +27,8 @@ export interface InboundOptions<Context> {
   readonly tell: (error: unknown) => void
 }
 
-/** What one peer has sent, from its first message on. */
-export interface Inbox {
+/** What one peer says, from its first message on. */
+export interface Talk {
   readonly waiting: Waiting
   readonly rate: Rate
   /** Somebody is at it, or it is not read any more. */
@@ -54,19 +54,19 @@ export function createInbound<Context>({
   tell,
 }: InboundOptions<Context>): Inbound<Context> {
   function read(peer: HubPeer<Context>): void {
-    const { inbox } = peer
-    if (inbox === undefined || inbox.isRead || !peer.isListenedTo) return
-    inbox.isRead = true
-    readAll(peer, inbox).catch(tell)
+    const { talk } = peer
+    if (talk === undefined || talk.isRead || !peer.isListenedTo) return
+    talk.isRead = true
+    readAll(peer, talk).catch(tell)
   }
 
-  async function readAll(peer: HubPeer<Context>, inbox: Inbox): Promise<void> {
-    for (let message = inbox.waiting.shift(); message !== undefined; message = inbox.waiting.shift()) {
+  async function readAll(peer: HubPeer<Context>, talk: Talk): Promise<void> {
+    for (let message = talk.waiting.shift(); message !== undefined; message = talk.waiting.shift()) {
       // Never within the call that tells of it: the transport is in the middle of something.
       await undefined
-      if (!(await take(peer, message, inbox.rate))) return
+      if (!(await take(peer, message, talk.rate))) return
     }
-    inbox.isRead = false
+    talk.isRead = false
   }
 
   /** @returns whether the peer may go on. */
@@ -117,7 +117,7 @@ export function createInbound<Context>({
       read(peer)
     },
     arrived(peer, waiting) {
-      peer.inbox ??= { waiting, rate: createRate(maxMessagesPerSecond, now), isRead: false }
+      peer.talk ??= { waiting, rate: createRate(maxMessagesPerSecond, now), isRead: false }
       read(peer)
     },
   }

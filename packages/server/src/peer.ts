@@ -16,7 +16,7 @@ import {
   type Waiting,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
-import type { Inbox } from './inbound.ts'
+import type { Talk } from './inbound.ts'
 import type { Batch, Follower, Parcel } from './outgoing.ts'
 
 /** Settings of one `peer.send`. */
@@ -100,7 +100,7 @@ export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
   /** Whether its messages are handled as they come; before, they wait. */
   isListenedTo = false
   /** Made with its first message. */
-  inbox: Inbox | undefined
+  talk: Talk | undefined
   readonly context: Context
   /** What it occupies of the hub's places. */
   readonly place: string

@@ -1,17 +1,22 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createMessage, linked, type TwoWayConnection } from '@eitherway/core'
-import { createHub, type Hub } from '@eitherway/server'
+import { type ConnectOptions, createMessage, linked, type TwoWayConnection } from '@eitherway/core'
+import { createHub, type Hub, memoryBroker } from '@eitherway/server'
 import { ws } from '@eitherway/ws/client'
 import { createListener } from '@eitherway/ws/server'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
-const options = () => ({ channels: [], lastEventId: '', signal: new AbortController().signal })
+const options = (channels: string[] = [], lastEventId = '') => ({
+  channels,
+  lastEventId,
+  signal: new AbortController().signal,
+})
 
 /** A transport that tells nothing, whose messages the hub waits for, and one that tells of each. */
-const wires: Record<string, (hub: Hub) => Promise<TwoWayConnection>> = {
-  linked: (hub) => linked(hub.accept, { direction: 'two-way' }).connect(new URL('http://test/'), options()),
-  async ws(hub) {
+const wires: Record<string, (hub: Hub, asked?: ConnectOptions) => Promise<TwoWayConnection>> = {
+  linked: (hub, asked = options()) =>
+    linked(hub.accept, { direction: 'two-way' }).connect(new URL('http://test/'), asked),
+  async ws(hub, asked = options()) {
     const server = createServer()
     server.on(
       'upgrade',
@@ -19,7 +24,7 @@ const wires: Record<string, (hub: Hub) => Promise<TwoWayConnection>> = {
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void server.close())
-    return ws().connect(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`), options())
+    return ws().connect(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`), asked)
   },
 }
 
@@ -56,6 +61,42 @@ describe.each(Object.entries(wires))('what a peer sends over %s', (_, open) => {
     expect(order).toEqual(['connected', 1, 2, 3])
   })
 
+  test('while it is given what it missed waits until it is greeted', async () => {
+    let give: () => void = () => undefined
+    const given = new Promise<void>((resolve) => {
+      give = resolve
+    })
+    const broker = memoryBroker()
+    const history: typeof broker.history = async (...asked) => {
+      await given
+      return broker.history(...asked)
+    }
+    const order: unknown[] = []
+    const hub = createHub({ broker: { ...broker, history } })
+    const other = createHub()
+    onTestFinished(async () => {
+      await hub.close()
+      await other.close()
+    })
+    const id = await hub.publish('a', 'missed')
+    hub.onConnect(() => order.push('connected'))
+    const heard = new Promise<void>((resolve) => {
+      hub.onMessage(({ data }) => {
+        order.push(data)
+        resolve()
+      })
+    })
+    await say(await open(hub, options(['a'], id)), 1)
+    // What was sent has arrived by the time that another link is made and has said something.
+    const later = new Promise<void>((resolve) => other.onMessage(() => resolve()))
+    await say(await open(other), 0)
+    await later
+    order.push('given')
+    give()
+    await heard
+    expect(order).toEqual(['given', 'connected', 1])
+  })
+
   test('is handled one after the other, after a rest as well, and a failure is told and ends nothing', async () => {
     const order: string[] = []
     const errors: unknown[] = []
@@ -83,6 +124,20 @@ describe.each(Object.entries(wires))('what a peer sends over %s', (_, open) => {
     await done
     expect(order).toEqual([1, 2, 3, 4].flatMap((data) => [`begin ${data}`, `end ${data}`]))
     expect(errors).toEqual([fault])
+  })
+
+  test('or not: who awaits its end finds it gone from the hub', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const found = new Promise<unknown>((resolve) => {
+      hub.onConnect(async (peer) => {
+        await peer.closed
+        resolve([hub.peers.has(peer), peer.signal.aborted, hub.stats().peers])
+      })
+    })
+    const connection = await open(hub)
+    connection.close()
+    expect(await found).toEqual([false, true, 0])
   })
 
   test('before it leaves is heard all the same', async () => {

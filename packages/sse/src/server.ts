@@ -190,7 +190,6 @@ class SseConnection extends AcceptedLink implements Accepted {
   /** What was handed over, which is all that can be told on HTTP/2. */
   #written = 0
   #total: number | undefined
-  #waiting: (() => void)[] | undefined
   #onDrain: (() => void) | undefined
 
   /** @param sections - the encoder of a stream that is compressed. */
@@ -248,13 +247,9 @@ class SseConnection extends AcceptedLink implements Accepted {
     // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
     // each, for as long as the connection lives.
     if (this.ended !== undefined || !this.#sink.writableNeedDrain) return Promise.resolve()
-    if (this.#waiting === undefined) {
+    return this.room(() => {
       this.#onDrain = () => this.release()
       this.#drains.once('drain', this.#onDrain)
-    }
-    return new Promise((resolve) => {
-      this.#waiting ??= []
-      this.#waiting.push(resolve)
     })
   }
 
@@ -295,12 +290,6 @@ class SseConnection extends AcceptedLink implements Accepted {
   /** Who says that there is room again. */
   get #drains(): Writable {
     return this.#sink === this.#socket ? this.#socket : this.#response
-  }
-
-  protected release(): void {
-    const released = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const resolve of released) resolve()
   }
 }
 

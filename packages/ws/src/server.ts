@@ -10,18 +10,15 @@ import {
   type Compression,
   checkClose,
   closeCode,
-  costOf,
-  createQueue,
   type Decoder,
   defaultMaxMessageBytes,
   type Encoder,
   fitReason,
   type Gate,
+  Inbox,
   type Limits,
   type Message,
   malformed,
-  maxIdBytes,
-  maxNameBytes,
   type Owner,
   oversized,
   ProtocolError,
@@ -32,6 +29,7 @@ import {
   show,
   thresholdOf,
   turnAway,
+  type Waiting,
 } from '@eitherway/core'
 import { type RawData, type Server, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { closeOfError, codec, headRoomBytes, maxPayloadBytes, plain, subprotocol } from './codec.ts'
@@ -61,15 +59,6 @@ export interface ListenerOptions extends Limits {
 
 /** `close` follows, and says it all. */
 const ignore = (): void => undefined
-
-/** What may wait for the application to read before the client is held back. */
-const highWaterBytes = 64 * 1024
-
-/**
- * What may wait in any case, or two of the largest messages. A socket that is held back has given some 100 KB to `ws` already,
- * which reads all of it: as it came it stays far below this, and inflated it is a thousand times as much.
- */
-const maxWaitingBytes = 8 * 1024 * 1024
 
 /**
  * How many times its size what a client compresses may be, over all that it sends: a kilobyte that becomes a megabyte of JSON
@@ -274,13 +263,12 @@ function onError(this: WebSocket, error: Error): void {
   if (close !== undefined) connectionOf(this)?.end(close)
 }
 
-/** What a client has sent, from its first message on. */
-interface Inbox {
-  readonly messages: Queue<Message>
+/** How a client is read, from its first message on. */
+interface Reading {
+  readonly inbox: Inbox
   readonly decoder: Decoder
   /** Bytes of messages, inflated. */
-  received: number
-  isPaused: boolean
+  inflatedBytes: number
 }
 
 /** A connection of `ws`, whose frames go past it to the socket. */
@@ -291,8 +279,7 @@ class WsConnection extends AcceptedLink implements Accepted {
   readonly #maxMessageBytes: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
-  #inbox: Inbox | undefined
-  #waiting: (() => void)[] | undefined
+  #reading: Reading | undefined
 
   constructor(
     link: Link,
@@ -319,7 +306,7 @@ class WsConnection extends AcceptedLink implements Accepted {
     return 'two-way'
   }
   get messages(): Queue<Message> {
-    return this.#opened.messages
+    return this.#opened.inbox.messages
   }
   get bytesWritten(): number {
     return bytesWrittenOf(this.#socket) - this.#before
@@ -331,7 +318,7 @@ class WsConnection extends AcceptedLink implements Accepted {
 
   override attach(owner: Owner): void {
     super.attach(owner)
-    if (this.#inbox !== undefined) owner.arrived(this.#inbox.messages)
+    if (this.#reading !== undefined) owner.arrived(this.#reading.inbox.messages)
   }
 
   write(chunk: string | Uint8Array): number {
@@ -345,11 +332,7 @@ class WsConnection extends AcceptedLink implements Accepted {
     // A `drain` may never come after a close. On purpose no race with `closed`, which would leave a listener behind for
     // each, for as long as the connection lives.
     if (this.ended !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve()
-    if (this.#waiting === undefined) this.#socket.once('drain', () => this.#letGo())
-    return new Promise((resolve) => {
-      this.#waiting ??= []
-      this.#waiting.push(resolve)
-    })
+    return this.room(() => this.#socket.once('drain', () => this.release()))
   }
 
   close(close: Close = { code: closeCode.normal, reason: '' }): void {
@@ -365,17 +348,19 @@ class WsConnection extends AcceptedLink implements Accepted {
   /** The link brings a message. */
   read(bytes: Buffer, isBinary: boolean): void {
     if (this.ended !== undefined) return
-    const inbox = this.#opened
-    inbox.received += bytes.length
-    if (inbox.received > maxInflation * bytesReadOf(this.#socket) + 2 * this.#maxMessageBytes) {
+    const reading = this.#opened
+    reading.inflatedBytes += bytes.length
+    if (reading.inflatedBytes > maxInflation * bytesReadOf(this.#socket) + 2 * this.#maxMessageBytes) {
       const reason = `what is sent compressed may be ${maxInflation} times as large once it is not`
       this.#leave({ code: closeCode.tooBig, reason })
       return
     }
     try {
-      for (const frame of inbox.decoder.push(isBinary ? bytes : bytes.toString())) {
+      for (const frame of reading.decoder.push(isBinary ? bytes : bytes.toString())) {
         // The protocol's own frames come from servers only; a newer client's are passed over.
-        if (frame.type === 'message' && !this.#take(frame.message, inbox)) return
+        const close = frame.type === 'message' ? reading.inbox.add(frame.message) : undefined
+        if (close !== undefined) this.#leave(close)
+        if (this.ended !== undefined) return
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -383,60 +368,28 @@ class WsConnection extends AcceptedLink implements Accepted {
     }
   }
 
-  protected release(): void {
-    this.#inbox?.messages.end()
-    this.#letGo()
+  protected override finish(close: Close): void {
+    this.#reading?.inbox.messages.end()
+    super.finish(close)
   }
 
-  get #opened(): Inbox {
-    if (this.#inbox === undefined) {
-      const codecOf = this.#link.protocol === subprotocol ? codec : plain
-      const decoder = codecOf.decoder({ maxMessageBytes: this.#maxMessageBytes })
-      this.#inbox = { messages: createQueue<Message>(), decoder, received: 0, isPaused: false }
-      if (this.ended !== undefined) this.#inbox.messages.end()
+  get #opened(): Reading {
+    if (this.#reading === undefined) {
+      const maxMessageBytes = this.#maxMessageBytes
+      const decoder = (this.#link.protocol === subprotocol ? codec : plain).decoder({ maxMessageBytes })
+      const onArrival = (waiting: Waiting) => this.tellArrived(waiting)
+      const inbox = new Inbox({ maxMessageBytes, wire: this.#link, onArrival })
+      if (this.ended !== undefined) inbox.messages.end()
+      this.#reading = { inbox, decoder, inflatedBytes: 0 }
     }
-    return this.#inbox
-  }
-
-  /** @returns whether the link goes on. */
-  #take(message: Message, inbox: Inbox): boolean {
-    const { messages } = inbox
-    if (message.event.length > maxNameBytes || message.id.length > maxIdBytes) {
-      const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
-      this.#leave({ code: closeCode.protocolError, reason })
-      return false
-    }
-    messages.push(message, costOf(message))
-    this.tellArrived(messages)
-    const { bytes } = messages
-    if (bytes > Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) {
-      this.#leave({ code: closeCode.tooMany, reason: `${bytes} bytes wait to be handled` })
-      return false
-    }
-    if (bytes > highWaterBytes) void this.#holdBack(inbox)
-    return true
+    return this.#reading
   }
 
   #leave(close: Close): void {
     if (this.ended !== undefined) return
     this.finish(close)
-    this.#inbox?.messages.drop()
+    this.#reading?.inbox.messages.drop()
     this.#link.close(close.code, close.reason)
-  }
-
-  #letGo(): void {
-    const released = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const resolve of released) resolve()
-  }
-
-  async #holdBack(inbox: Inbox): Promise<void> {
-    if (inbox.isPaused) return
-    inbox.isPaused = true
-    this.#link.pause()
-    await inbox.messages.below(highWaterBytes / 2)
-    inbox.isPaused = false
-    this.#link.resume()
   }
 }
 

@@ -24,7 +24,7 @@ const post = (key: string, more: Partial<Post> = {}): Post => ({
   authorization: token,
   contentType: 'text/event-stream',
   contentEncoding: undefined,
-  contentLength: undefined,
+  contentLength: '20',
   body: bytesOf(fine),
   ...more,
 })
@@ -248,6 +248,31 @@ describe('another node', () => {
     for (const secret of ['mine', 'theirs', key.slice(17)]) expect(crossed.join()).not.toContain(secret)
     link.close()
     expect(await other.receive(post(key))).toMatchObject({ status: 404 })
+  })
+
+  test('is asked first whether it has the link, before a large body is read', async () => {
+    const crossed: string[] = []
+    const relay = listenTo(createRelay(), crossed)
+    const { key, link } = await start({ relay })
+    const other = createLinks({ relay })
+    const body = {
+      [Symbol.asyncIterator]() {
+        throw new Error('it was read')
+      },
+    }
+    for (const contentLength of [undefined, '100000']) {
+      expect(
+        await other.receive(post(key, { body, contentLength, authorization: 'Bearer theirs' })),
+      ).toMatchObject({ status: 404 })
+    }
+    expect(await other.receive(post(key))).toEqual({ seq: 1 })
+    expect(crossed).toHaveLength(6)
+    const large = bytesOf(`data: ${'x'.repeat(100_000)}\n\n`)
+    const answer = other.receive(post(key, { seq: '2', body: large, contentLength: '100008' }))
+    const messages = link.messages[Symbol.asyncIterator]()
+    for (const length of [1, 100_000]) expect((await messages.next()).value?.data).toHaveLength(length)
+    expect(await answer).toEqual({ seq: 2 })
+    expect(crossed).toHaveLength(10)
   })
 
   test('that has left gives no answer, which is worth another try', async () => {

@@ -67,6 +67,7 @@ export function shared(transport: SharedOption, options: SharedOptions): Transpo
       // The leader's is the one that is shown; that this one never could be must not depend on who leads.
       if (token !== undefined) checkToken(token)
       const { connect } = (await inner.load()) as Transport<'one-way'>
+      signal.throwIfAborted()
       if (locks === undefined || broadcast === undefined) {
         warnOnce(
           `no ${locks === undefined ? 'Web Locks, which need HTTPS or localhost' : 'BroadcastChannel'}`,

@@ -139,6 +139,61 @@ test('tabs of another user, of other channels or at another URL have a link of t
   for (const link of links) link.close()
 })
 
+/** Two tabs of one link: the first leads. */
+async function openPair(slowly = 0) {
+  const server = startServer()
+  const browser = createFakeBrowser(() => 0)
+  let made = 0
+  const counting: Transport<'one-way'> = {
+    ...server.transport,
+    connect(url, options) {
+      made += 1
+      return server.transport.connect(url, options)
+    },
+  }
+  async function open(): Promise<OneWayConnection> {
+    const { locks, broadcast } = browser.newTab()
+    const late = (name: string) => {
+      const channel = broadcast(name)
+      const postMessage = (said: unknown) => void setTimeout(() => channel.postMessage(said), slowly)
+      return { ...channel, postMessage }
+    }
+    return shared(counting, { user: '', locks, broadcast: late }).connect(server.url, asked)
+  }
+  const leader = await open()
+  const link = await server.accepted()
+  return { leader, link, follower: await open(), made: () => made }
+}
+
+test('an end that forbids to come back reaches the others before the lead does', async () => {
+  const { leader, follower, link, made } = await openPair(50)
+  const close = { code: 4503, reason: 'not you' }
+  link.close(close)
+  expect([await leader.closed, await follower.closed]).toEqual([close, close])
+  expect(made()).toBe(1)
+})
+
+test('a follower that does not read is let go, and the leader goes on', async () => {
+  const { leader, follower, link } = await openPair()
+  const frames = leader[Symbol.asyncIterator]()
+  const chunk = link.encoder.encode({
+    type: 'message',
+    message: { id: '', event: 'flood', data: 'x'.repeat(1_000_000) },
+  })
+  let read = 0
+  for (; read < 20; read += 1) {
+    link.write(chunk)
+    await frames.next()
+  }
+  expect(await follower.closed).toEqual({
+    code: 4008,
+    reason: 'more than 16777216 bytes wait to be read',
+  })
+  link.write(chunk)
+  expect((await frames.next()).done).toBe(false)
+  leader.close()
+})
+
 test('without locks a tab has a link of its own, and the console says so once', async () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   onTestFinished(() => warn.mockRestore())

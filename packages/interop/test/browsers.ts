@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { type BrowserContext, chromium } from 'playwright-core'
 import { launch } from 'puppeteer-core'
 import { lacks } from './harness.ts'
 
@@ -14,12 +14,15 @@ export interface Tab {
   setOffline(offline: boolean): Promise<void>
   /** Puts another tab before it, and fulfils with its undo. */
   hide(): Promise<() => Promise<void>>
+  /** Its process dies. Only where the browser does that on demand. */
+  crash?(): Promise<void>
   close(): Promise<void>
 }
 
 /** One browser for many tabs. */
 export interface Browser {
-  newTab(): Promise<Tab>
+  /** @param beside - a tab of the same person: the two share storage, locks and connections. */
+  newTab(beside?: Tab): Promise<Tab>
   close(): Promise<void>
 }
 
@@ -34,11 +37,12 @@ async function openChromium(): Promise<Browser> {
       '--disable-background-networking',
     ],
   })
+  const contexts = new Map<Tab, BrowserContext>()
   return {
-    async newTab() {
-      const context = await browser.newContext()
+    async newTab(beside) {
+      const context = (beside && contexts.get(beside)) ?? (await browser.newContext())
       const page = await context.newPage()
-      return {
+      const tab: Tab = {
         onLog: (tell) => page.on('console', (line) => line.type() === 'log' && tell(line.text())),
         goto: (url) => page.goto(url),
         evaluate: (script) => page.evaluate(script),
@@ -47,8 +51,20 @@ async function openChromium(): Promise<Browser> {
           await page.evaluate("show('hidden')")
           return () => page.evaluate("show('visible')")
         },
-        close: () => context.close(),
+        async crash() {
+          const session = await context.newCDPSession(page)
+          const gone = new Promise<void>((resolve) => page.once('crash', () => resolve()))
+          // The process that would answer is the one that dies.
+          session.send('Page.crash').catch(() => undefined)
+          await gone
+        },
+        async close() {
+          await page.close()
+          if (context.pages().length === 0) await context.close()
+        },
       }
+      contexts.set(tab, context)
+      return tab
     },
     close: () => browser.close(),
   }

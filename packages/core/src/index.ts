@@ -93,3 +93,4 @@ export type {
   Transport,
   TwoWayConnection,
 } from './transport.ts'
+export { webRequest } from './web-request.ts'

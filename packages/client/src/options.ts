@@ -3,7 +3,7 @@ import type { TransportOption } from './transports.ts'
 
 /** Settings of `connect`. All durations in milliseconds. */
 export interface ClientOptions<T extends TransportOption = TransportOption> extends Limits {
-  /** The flag: `'sse'` (one-way), `'ws'` (two-way), or a transport of your own. */
+  /** The flag: `'sse'` (one-way), `'ws'` (two-way), `'sse+post'` (two-way, where no WebSocket gets through), or a transport of your own. */
   readonly transport: T
   /** The hub's channels to follow. */
   readonly channels?: readonly string[]

@@ -3,6 +3,7 @@ import { kind, show, type Transport } from '@eitherway/core'
 /** The names that `connect` knows, and the direction that each stands for. */
 export interface TransportNames {
   sse: 'one-way'
+  'sse+post': 'two-way'
   ws: 'two-way'
 }
 
@@ -26,6 +27,11 @@ export interface NamedTransport {
 // Each is imported when it is first needed, so that a page loads the one it uses.
 const named: { readonly [N in keyof TransportNames]: NamedTransport } = {
   sse: { name: 'sse', direction: 'one-way', load: async () => (await import('@eitherway/sse/client')).sse() },
+  'sse+post': {
+    name: 'sse+post',
+    direction: 'two-way',
+    load: async () => (await import('@eitherway/post/client')).ssePost(),
+  },
   ws: { name: 'ws', direction: 'two-way', load: async () => (await import('@eitherway/ws/client')).ws() },
 }
 

@@ -771,12 +771,12 @@ describe('misuse', () => {
     [
       'an unknown transport',
       () => connect(url, { transport: 'tcp' as 'ws' }),
-      "`transport` must be 'sse', 'ws' or a Transport, got \"tcp\"",
+      "`transport` must be 'sse', 'sse+post', 'ws' or a Transport, got \"tcp\"",
     ],
     [
       'no transport',
       () => connect(url, {} as { transport: 'ws' }),
-      "`transport` must be 'sse', 'ws' or a Transport, got undefined",
+      "`transport` must be 'sse', 'sse+post', 'ws' or a Transport, got undefined",
     ],
     [
       'a transport named like a part of an object',

@@ -46,4 +46,37 @@ export interface Broker {
   position(): string | Promise<string>
   /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
   history(channels: readonly string[], after: string, bounds?: HistoryBounds): Promise<History>
+  /**
+   * How the hubs of this broker ask one another, where they can. With it a client's request may come to any of them, whichever
+   * has its link. @defaultValue none: whoever spreads requests over several hubs has to send each client's to the same one
+   */
+  readonly relay?: Relay
+}
+
+/** Answers what another node asks. What it rejects with is told to nobody: the asker learns only that there is no answer. */
+export type Answer = (question: string) => Promise<string>
+
+/**
+ * Lets nodes ask one another: a question and an answer, each a text of any characters and of a few megabytes at most.
+ *
+ * A question is put once at most, and what becomes of one without an answer nobody knows: it may have been heard. Many may be
+ * under way at once, and none waits for another's answer.
+ */
+export interface Relay {
+  /**
+   * Answers from now on, or soon, what is asked of this node.
+   *
+   * @param node - 1 to 64 of `A` to `Z`, `a` to `z`, `0` to `9`, `_` and `-`. Drawn at random by whoever joins: two nodes of one
+   * name are nobody's to tell apart.
+   * @returns its undo. What is being answered by then still is.
+   */
+  join(node: string, answer: Answer): () => void
+  /**
+   * Asks another node, or this one.
+   *
+   * @param signal - ends the wait, which has no other bound.
+   * @throws (by rejection) the signal's reason once it is aborted; otherwise Error: when nobody of that name has joined as far as
+   * can be told, without waiting for the signal; when its answer failed; when the question could not be put or was lost.
+   */
+  ask(node: string, question: string, signal: AbortSignal): Promise<string>
 }

@@ -88,7 +88,7 @@ for (const { where, runtime } of places) {
   })
 }
 
-describe.each(['sse', 'ws'] as const)('over %s', (transport) => {
+describe.each(['sse', 'ws', 'sse+post'] as const)('over %s', (transport) => {
   function start(live: TestHub, options: Partial<ClientOptions>): Client {
     const client = connect(`${live.origin}/live`, { transport, ...options })
     onTestFinished(() => void client.close())

@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest'
 import { nextPeer, startHub } from './harness.ts'
 import { hearData, positioned } from './heard.ts'
 
-const transports = ['sse', 'ws'] as const
-const other = { sse: 'ws', ws: 'sse' } as const
+const transports = ['sse', 'ws', 'sse+post'] as const
+const other = { sse: 'ws', ws: 'sse+post', 'sse+post': 'sse' } as const
 
 const counted = (count: number, from = 0): number[] => Array.from({ length: count }, (_, at) => from + at)
 
@@ -161,7 +161,7 @@ describe.each(transports)('over %s', (transport) => {
       const name = round % 2 === 0 ? other[transport] : transport
       const switched = await client.switchTo(name)
       expect(switched).toBe(client)
-      expect([client.transport, client.direction]).toEqual([name, name === 'ws' ? 'two-way' : 'one-way'])
+      expect([client.transport, client.direction]).toEqual([name, name === 'sse' ? 'one-way' : 'two-way'])
       expect('send' in client).toBe(name === 'ws')
     }
     publishing = false

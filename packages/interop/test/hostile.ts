@@ -27,9 +27,25 @@ export const entrances = {
   ours: { name: 'a WebSocket of ours', method: 'GET', headers: ours, status: 101, speaks: 'messages' },
 } as const satisfies Record<string, Entrance>
 
+/** What clients send by POST to a link of theirs. */
+export const posting: Entrance = {
+  name: 'a POST',
+  method: 'POST',
+  headers: ['Content-Type: text/event-stream'],
+  status: 200,
+  speaks: 'body',
+}
+
 const path = '/live'
 
-/** A served hub under attack, with two bystanders. */
+/** A request for each transport's link. */
+const honest = [
+  requestOf(entrances.stream, `${path}?channel=mine`),
+  requestOf(entrances.ours, `${path}?channel=mine`),
+  requestOf(entrances.stream, `${path}?channel=mine&up=post`, ['Authorization: Bearer theirs']),
+]
+
+/** A served hub under attack, with its bystanders. */
 export interface Stage extends HostileSetup {
   readonly port: number
 }
@@ -79,7 +95,7 @@ export async function startStage(
   await hub.publish('theirs', 'a secret')
   const position = await hub.publish('mine', 'at first')
   const bystanders: Bystander[] = []
-  for (const entrance of [entrances.stream, entrances.ours]) {
+  for (const request of honest) {
     const connected = new Promise<void>((resolve) => {
       const off = hub.onConnect((peer) => {
         off()
@@ -88,7 +104,7 @@ export async function startStage(
       })
     })
     const link = await dial()
-    await link.write(requestOf(entrance, `${path}?channel=mine`))
+    await link.write(request)
     await connected
     bystanders.push(link)
     await link.hears('only for')

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ServerConnection } from '@eitherway/core'
 import { hostileSuite, transportSuite } from '@eitherway/core/testing'
+import { ssePost } from '@eitherway/post/client'
 import { createListeners } from '@eitherway/server'
 import { createHandler, createHub } from '@eitherway/server/web'
 import { sse } from '@eitherway/sse/client'
@@ -12,12 +13,15 @@ import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { bundle } from './bundle.ts'
 import { run } from './harness.ts'
-import { entrances, startStage, usedBytes } from './hostile.ts'
+import { entrances, posting, startStage, usedBytes } from './hostile.ts'
 
-describe('Server-Sent Events by a Response, on Node', () => {
+describe.each([
+  { name: 'Server-Sent Events', transport: sse() },
+  { name: 'Server-Sent Events and POST', transport: ssePost() },
+])('$name by a Response, on Node', ({ transport }) => {
   transportSuite({
     test,
-    direction: 'one-way',
+    direction: transport.direction,
     network: true,
     async setup() {
       const waiting: ((connection: ServerConnection) => void)[] = []
@@ -35,7 +39,7 @@ describe('Server-Sent Events by a Response, on Node', () => {
         for (const socket of sockets) socket.resetAndDestroy()
       }
       return {
-        transport: sse(),
+        transport,
         url: new URL(`http://127.0.0.1:${port}/live`),
         accepted: () => new Promise((resolve) => waiting.push(resolve)),
         network: { cut, nowhere: new URL('http://127.0.0.1:1/live') },
@@ -48,10 +52,10 @@ describe('Server-Sent Events by a Response, on Node', () => {
   })
 })
 
-describe('an event stream by a Response', () => {
+describe.each([entrances.stream, posting])('$name, by a Response', (entrance) => {
   hostileSuite({
     test,
-    entrance: entrances.stream,
+    entrance,
     usedBytes,
     setup: () =>
       startStage({}, createServer(), {}, (hub, server, { path: _, ...options }) => {
@@ -75,6 +79,7 @@ describe.each(runtimes)('on $name', ({ file, args }) => {
   test.each([
     { transport: 'sse', least: 30 },
     { transport: 'ws', least: 34 },
+    { transport: 'sse+post', least: 35 },
   ])('the conformance suite of $transport passes, on its own server', async ({ transport, least }) => {
     const input = await bundle('suites', { transport }, 'module')
     await using program = run(file, args, { input, env: { DENO_NO_UPDATE_CHECK: '1' } })

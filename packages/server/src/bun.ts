@@ -1,5 +1,5 @@
 /**
- * The server's side of Eitherway for Bun's own server: both transports on one path.
+ * The server's side of Eitherway for Bun's own server: all transports on one path.
  *
  * @packageDocumentation
  */
@@ -45,12 +45,13 @@ export interface BunHandler {
 }
 
 /**
- * Makes what `Bun.serve` takes for a hub: Server-Sent Events on `GET`, WebSocket on `Upgrade`.
+ * Makes what `Bun.serve` takes for a hub: Server-Sent Events on `GET`, what clients of
+ * `sse+post` send on `POST`, WebSocket on `Upgrade`.
  *
  * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
  */
 export function createBunHandler(
-  hub: Pick<Hub, 'admit' | 'refused'>,
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: EntranceOptions = {},
 ): BunHandler {
   const { maxMessageBytes = 1024 * 1024 } = options

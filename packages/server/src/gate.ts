@@ -20,7 +20,7 @@ export interface GateOptions {
   readonly origins?: '*' | readonly string[]
   /** Whether pages of `origins` may send cookies with SSE, and read what comes of it. @defaultValue false */
   readonly credentials?: boolean
-  /** Headers that pages of `origins` may send beside `Authorization`, `Content-Type` and `Last-Event-ID`. @defaultValue none */
+  /** Headers that pages of `origins` may send beside `Authorization`, `Content-Type`, `Last-Event-ID` and our own. @defaultValue none */
   readonly allowedHeaders?: readonly string[]
 }
 
@@ -54,6 +54,8 @@ export function createGate(options: GateOptions): PathGate {
   const headers = [
     'Authorization',
     'Content-Type',
+    'Eitherway-Link',
+    'Eitherway-Seq',
     'Last-Event-ID',
     ...[allowedHeaders].flat().map(checkHeader),
   ]
@@ -82,7 +84,7 @@ export function createGate(options: GateOptions): PathGate {
     const origin = request.headers['origin'] as string | undefined
     if (origin === undefined || !isListed(origin)) return
     response.setHeader('Access-Control-Allow-Origin', origins === '*' ? '*' : origin)
-    response.setHeader('Access-Control-Expose-Headers', 'Retry-After')
+    response.setHeader('Access-Control-Expose-Headers', 'Eitherway-Link, Retry-After')
     if (credentials) response.setHeader('Access-Control-Allow-Credentials', 'true')
   }
 
@@ -90,7 +92,7 @@ export function createGate(options: GateOptions): PathGate {
     const { method, headers: asked } = request
     if (method !== 'OPTIONS' || asked['origin'] === undefined) return false
     if (asked['access-control-request-method'] === undefined) return false
-    response.setHeader('Access-Control-Allow-Methods', 'GET')
+    response.setHeader('Access-Control-Allow-Methods', 'GET, POST')
     response.setHeader('Access-Control-Allow-Headers', headers.join(', '))
     response.setHeader('Access-Control-Max-Age', maxAgeSeconds)
     response.writeHead(204)

@@ -10,6 +10,7 @@ import {
   closeCode,
   type Received,
   type Refusal,
+  type Relay,
   type ServerConnection,
   turnAway,
 } from '@eitherway/core'
@@ -72,6 +73,8 @@ export interface Hub<Context = undefined> {
    * `serve` tells it; so may a transport of your own.
    */
   readonly refused: (refusal: Refusal) => void
+  /** How the hubs of one broker ask one another, where it can: `serve` lets them hand on what a client posts to any of them. */
+  readonly relay: Relay | undefined
   /**
    * Closes every peer, and the hub for good. New peers are refused (503) from the first call on; publishing goes on until the
    * last peer is closed. A second call closes what is left at once.
@@ -321,6 +324,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     admit,
     accept,
     refused: (refusal) => void refuse(undefined, refusal),
+    relay: broker.relay,
     async publish(channel, data, { event = channel } = {}) {
       if (closed !== undefined)
         throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)

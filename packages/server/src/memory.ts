@@ -6,6 +6,7 @@ import {
   type Message,
   show,
 } from '@eitherway/core'
+import { memoryRelay } from './memory-relay.ts'
 
 /** How much a memory broker keeps. Whichever bound is met first evicts the oldest. */
 export interface HistoryLimits {
@@ -130,6 +131,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
   }
 
   return {
+    relay: memoryRelay(),
     async publish(channel, event, data) {
       const message = createMessage(event, data, idOf(seq + 1))
       seq += 1

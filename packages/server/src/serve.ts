@@ -3,6 +3,7 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type Compression, malformed, type Refusal, show } from '@eitherway/core'
+import { createListener as createPostListener, isTwoWay } from '@eitherway/post/server'
 import {
   createListener as createSseListener,
   isAnswering,
@@ -21,7 +22,7 @@ export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** Settings of {@link serve}. */
 export interface ServeOptions extends ListenersOptions {
-  /** The one path on which both transports answer, e.g. `/live`. */
+  /** The one path on which all transports answer, e.g. `/live`. */
   readonly path: string
 }
 
@@ -40,15 +41,16 @@ export interface ListenersOptions extends GateOptions {
 }
 
 /**
- * Mounts a hub on a server: Server-Sent Events on `GET`, WebSocket on `Upgrade`, both on one path. Requests for any other
+ * Mounts a hub on a server: Server-Sent Events on `GET`, what their clients send on `POST`, WebSocket on `Upgrade`, all on one path. Requests for any other
  * path are left to the application, whether its listeners were added before or come later.
  *
- * @returns its undo: peers stay, new ones are left to the application.
+ * @returns its undo: peers stay, new ones are left to the application, and so is what peers of `sse+post` send from then on, who
+ * therefore come again.
  * @throws TypeError when the path does not start with `/` or holds a query, or a host, an origin, `maxMessageBytes` or `compression`
  * is none.
  */
 export function serve(
-  hub: Pick<Hub, 'admit' | 'refused'>,
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   server: NodeServer,
   options: ServeOptions,
 ): () => void {
@@ -95,6 +97,7 @@ export function serve(
 
   return () => {
     mounted = false
+    listeners.leave()
     server.removeListener('request', refuseRequest)
     server.removeListener('upgrade', refuseUpgrade)
     // Somebody may have stood before us since; then ours stays in the chain and passes everything on.
@@ -104,10 +107,12 @@ export function serve(
 
 /** What answers the requests for a hub, to be called by whatever routes. */
 export interface Listeners {
-  /** Answers a request, as `(req, res)` of Express and of Node's `request`: a stream for `GET`. */
+  /** Answers a request, as `(req, res)` of Express and of Node's `request`: a stream for `GET`, and what clients `POST`. */
   readonly request: (request: Request, response: Response) => void
   /** Answers an upgrade, as Node's `upgrade` has it. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Takes nothing more from peers of `sse+post` that other hubs of the broker hand on. Peers stay. */
+  readonly leave: () => void
 }
 
 /**
@@ -117,7 +122,7 @@ export interface Listeners {
  * @throws TypeError when a host, an origin, `maxMessageBytes` or `compression` is none.
  */
 export function createListeners(
-  hub: Pick<Hub, 'admit' | 'refused'>,
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: ListenersOptions = {},
 ): Listeners {
   const { maxMessageBytes, compression = false } = options
@@ -126,22 +131,27 @@ export function createListeners(
   const sources = createSources(hub.admit)
   const settings = { gate: gate.check, onRefused, compression }
   const onStream = createSseListener(sources.admit, settings)
-  const onUpgrade = createWsListener(
-    sources.admit,
-    maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes },
-  )
+  const bounded = maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes }
+  const onUpgrade = createWsListener(sources.admit, bounded)
+  const onTwoWay = createPostListener(sources.admit, { ...bounded, relay: hub.relay })
+  const onGet = (request: Request, response: Response) =>
+    isTwoWay(request) ? onTwoWay(request, response) : onStream(request, response)
   return {
     request(request, response) {
       const { originalUrl } = request as { originalUrl?: string }
       // Express has taken off what the router was mounted on.
       if (originalUrl !== undefined) request.url = originalUrl
-      sources.during(request, () => onRequest(request, response, gate, onStream, onRefused))
+      sources.during(request, () => {
+        if (request.method === 'POST') onPost(request, response, gate, onTwoWay)
+        else onRequest(request, response, gate, onGet, onRefused)
+      })
     },
     upgrade(request, socket, head) {
       // Even a refusal would fall into the middle of the stream.
       if (isAnswering(socket)) socket.destroy()
       else sources.during(request, () => onUpgrade(request, socket, head))
     },
+    leave: onTwoWay.leave,
   }
 }
 
@@ -150,6 +160,17 @@ const refusers = new WeakSet<object>()
 /** Whether nobody but us listens. */
 function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
   return server.listeners(event).every((listener) => refusers.has(listener))
+}
+
+/** What a client sends up, which passes the same gate. */
+function onPost(
+  request: Request,
+  response: Response,
+  { share }: PathGate,
+  take: (request: Request, response: Response) => void,
+): void {
+  if (!response.headersSent) share(request, response)
+  take(request, response)
 }
 
 function onRequest(
@@ -179,9 +200,9 @@ function onRequest(
 }
 
 function notAllowed({ method }: Request, response: Response): Refusal {
-  response.setHeader('Allow', 'GET')
+  response.setHeader('Allow', 'GET, POST')
   return {
     status: 405,
-    reason: `${method} is not for this path; GET an event stream or upgrade to WebSocket`,
+    reason: `${method} is not for this path; GET an event stream, POST to its link, or upgrade to WebSocket`,
   }
 }

@@ -1,4 +1,12 @@
-import { malformed, type NodeRequest, type Refusal, type Remote, webRequest } from '@eitherway/core'
+import {
+  malformed,
+  type NodeRequest,
+  oversized,
+  type Refusal,
+  type Remote,
+  webRequest,
+} from '@eitherway/core'
+import { createLinks, isTwoWay, linkHeader, seqHeader } from '@eitherway/post/links'
 import { createResponder, refusalResponse } from '@eitherway/sse/web'
 import { createUpgrader, isUpgrade, type Upgrade } from '@eitherway/ws/web'
 import { type Answer, createGate, type GateOptions } from './gate.ts'
@@ -15,7 +23,7 @@ export interface EntranceOptions extends GateOptions {
 /** Makes the WebSocket that was agreed on. @returns the answer of the handshake; `undefined` where the runtime gives it. */
 export type Shake = (upgrade: Upgrade) => Response | undefined
 
-/** Both transports, for requests as the web has them. @internal */
+/** All transports, for requests as the web has them. @internal */
 export type Entrance = (
   request: Request,
   info: object | undefined,
@@ -23,23 +31,48 @@ export type Entrance = (
 ) => Promise<Response | undefined>
 
 /** @throws TypeError for a setting that is none. @internal */
-export function createEntrance(hub: Pick<Hub, 'admit' | 'refused'>, options: EntranceOptions): Entrance {
+export function createEntrance(
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
+  options: EntranceOptions,
+): Entrance {
   const { maxMessageBytes } = options
   const gate = createGate(options)
   const onRefused = (refusal: Refusal) => hub.refused(refusal)
   const settings = { gate: gate.check, onRefused }
+  const bounded = maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes }
   const sources = createSources(hub.admit)
   const respond = createResponder(sources.admit, settings)
-  const agree = createUpgrader(
-    sources.admit,
-    maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes },
-  )
+  const agree = createUpgrader(sources.admit, bounded)
+  const links = createLinks({ ...bounded, relay: hub.relay })
 
-  async function stream(
-    asked: NodeRequest,
-    signal: AbortSignal | undefined,
-    source: object,
-  ): Promise<Response> {
+  /** A stream, the down half of a link both ways among them. */
+  function stream(asked: NodeRequest, signal: AbortSignal | undefined, answer: WebAnswer): Promise<Response> {
+    if (!isTwoWay(asked)) return respond(asked, signal)
+    return respond(asked, signal, async (arrival) => {
+      const admission = await sources.admit(arrival)
+      if (typeof admission !== 'function') return admission
+      const { key, accept } = await links.open(admission, headerOf(asked, 'Authorization'))
+      answer.setHeader(linkHeader, key)
+      return accept
+    })
+  }
+
+  async function post(asked: NodeRequest, body: Request['body']): Promise<Response | Refusal> {
+    const taken = await links.receive({
+      key: headerOf(asked, linkHeader),
+      seq: headerOf(asked, seqHeader),
+      authorization: headerOf(asked, 'Authorization'),
+      contentType: headerOf(asked, 'Content-Type'),
+      contentEncoding: headerOf(asked, 'Content-Encoding'),
+      contentLength: headerOf(asked, 'Content-Length'),
+      body: chunksOf(body),
+    })
+    if ('status' in taken) return taken
+    return Response.json({ seq: taken.seq }, { headers: { 'Cache-Control': 'no-store' } })
+  }
+
+  /** Whatever is no upgrade. */
+  async function answerTo(request: Request, info: object | undefined, asked: NodeRequest): Promise<Response> {
     const answer = new WebAnswer()
     gate.share(asked, answer)
     const refuse = (refusal: Refusal) => {
@@ -50,27 +83,45 @@ export function createEntrance(hub: Pick<Hub, 'admit' | 'refused'>, options: Ent
       // A stream passes the same gate.
       const refusal = isUpgrade(asked) ? withoutUpgrade : misdirected(asked)
       if (refusal !== undefined) return refuse(refusal)
-      return answer.onto(await sources.during(source, () => respond(asked, signal)))
+      const signal = tellsCompletion(info) ? undefined : request.signal
+      const response = await sources.during(info ?? request, () => stream(asked, signal, answer))
+      return answer.onto(response)
     }
     const refusal = malformed(asked) ?? gate.check(asked)
     if (refusal !== undefined) return refuse(refusal)
+    if (asked.method === 'POST') {
+      const taken = oversized(asked) ?? (await post(asked, request.body))
+      return taken instanceof Response ? answer.onto(taken) : refuse(taken)
+    }
     if (gate.answerPreflight(asked, answer)) return answer.onto(new Response(null, { status: answer.status }))
-    answer.setHeader('Allow', 'GET')
-    return refuse({ status: 405, reason: `${asked.method} is not for this path; GET an event stream` })
+    answer.setHeader('Allow', 'GET, POST')
+    return refuse({
+      status: 405,
+      reason: `${asked.method} is not for this path; GET an event stream, or POST to its link`,
+    })
   }
 
   return async (request, info, shake) => {
     const asked = webRequest(request, remoteOf(request, info))
-    const source = info ?? request
     if (isBehindAnother(info)) {
       onRefused(behindAnother)
       return refusalResponse(behindAnother)
     }
-    if (shake === undefined || !isUpgrade(asked)) {
-      return stream(asked, tellsCompletion(info) ? undefined : request.signal, source)
-    }
-    const agreed = await sources.during(source, () => agree(asked))
+    if (shake === undefined || !isUpgrade(asked)) return answerTo(request, info, asked)
+    const agreed = await sources.during(info ?? request, () => agree(asked))
     return 'status' in agreed ? refusalResponse(agreed) : shake(agreed)
+  }
+}
+
+const headerOf = ({ headers }: NodeRequest, name: string) => headers[name.toLowerCase()] as string | undefined
+
+/** By hand: some runtimes have no iteration of streams. */
+async function* chunksOf(body: Request['body']): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader()
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
+    if (done || value === undefined) return
+    yield value
   }
 }
 

@@ -45,7 +45,7 @@ export interface HandlerOptions extends EntranceOptions {
 }
 
 /**
- * Makes what answers the requests for a hub: Server-Sent Events on `GET`, and WebSocket where `upgrade` is given. The application
+ * Makes what answers the requests for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket where `upgrade` is given. The application
  * routes to it whatever path it likes.
  *
  * The second argument is what the runtime or framework hands over beside a request: Deno's info, Bun's server, Hono's context. By it
@@ -62,7 +62,7 @@ export interface HandlerOptions extends EntranceOptions {
  * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
  */
 export function createHandler(
-  hub: Pick<Hub, 'admit' | 'refused'>,
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: HandlerOptions = {},
 ): (request: Request, info?: object) => Promise<Response> {
   const { upgrade } = options

@@ -32,7 +32,15 @@ const entrances = {
     headers: [...handshake, 'Sec-WebSocket-Protocol: eitherway.v1'],
   },
   'a preflight': { method: 'OPTIONS', headers: preflight },
-  'a POST': { method: 'POST', headers: ['Content-Length: 0'] },
+  'a POST': {
+    method: 'POST',
+    headers: [
+      'Content-Type: text/event-stream',
+      'Eitherway-Link: nobody',
+      'Eitherway-Seq: 1',
+      'Content-Length: 0',
+    ],
+  },
 }
 type Entrance = keyof typeof entrances
 const everywhere = Object.keys(entrances) as Entrance[]
@@ -257,7 +265,7 @@ describe('an attack is refused, and nobody else notices', () => {
     )
     const answer = await headOf(socket)
     socket.destroy()
-    const expected = { 'a stream': 200, 'a preflight': 204, 'a POST': 405 } as Record<string, number>
+    const expected = { 'a stream': 200, 'a preflight': 204, 'a POST': 404 } as Record<string, number>
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${expected[entrance] ?? 101} `))
     await vi.waitFor(() => expect(hub.peers.size).toBe(bystanders.length))
   })

@@ -190,7 +190,7 @@ describe('with origins', () => {
       status: 200,
       headers: {
         'access-control-allow-origin': origin,
-        'access-control-expose-headers': 'Retry-After',
+        'access-control-expose-headers': 'Eitherway-Link, Retry-After',
         vary: 'Origin',
       },
     })
@@ -245,7 +245,7 @@ describe('with origins', () => {
       headers: {
         'retry-after': '3',
         'access-control-allow-origin': 'http://localhost:5173',
-        'access-control-expose-headers': 'Retry-After',
+        'access-control-expose-headers': 'Eitherway-Link, Retry-After',
       },
     })
   })
@@ -316,8 +316,9 @@ describe('a preflight', () => {
     expect([status, text]).toEqual([204, ''])
     expect(headers).toMatchObject({
       'access-control-allow-origin': 'http://localhost:5173',
-      'access-control-allow-methods': 'GET',
-      'access-control-allow-headers': 'Authorization, Content-Type, Last-Event-ID, X-Api-Key',
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers':
+        'Authorization, Content-Type, Eitherway-Link, Eitherway-Seq, Last-Event-ID, X-Api-Key',
       'access-control-allow-credentials': 'true',
       'access-control-max-age': '7200',
       vary: 'Origin',
@@ -332,7 +333,7 @@ describe('a preflight', () => {
 
   test('OPTIONS that asks nothing is 405, as any other method', async () => {
     const { ask } = await start()
-    expect(await ask({ host }, 'OPTIONS')).toMatchObject({ status: 405, headers: { allow: 'GET' } })
+    expect(await ask({ host }, 'OPTIONS')).toMatchObject({ status: 405, headers: { allow: 'GET, POST' } })
   })
 })
 

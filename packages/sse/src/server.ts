@@ -57,17 +57,18 @@ export type Response = ServerResponse | Http2ServerResponse
  * The server's side of Server-Sent Events, for Node's http and http2: answers each request with a stream and hands it on.
  *
  * @param admit - decides on each request before it is answered, and says who takes the stream; a refusal is its HTTP status.
- * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them.
+ * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them. It may be told who decides
+ * on one request, in the place of `admit`.
  * @throws TypeError when the threshold of `compression` is no size.
  */
 export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
-): (request: Request, response: Response) => void {
+): (request: Request, response: Response, admit?: Admit) => void {
   const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
   const thresholdBytes = thresholdOf(compression)
   const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
-  return (request, given) => {
+  return (request, given, admitOne = admit) => {
     // http2's compatibility API has what is used here under the same names.
     const response = given as ServerResponse
     // Without a listener an error of the stream, e.g. EPIPE, would be thrown at the whole process. `close` follows it.
@@ -80,7 +81,7 @@ export function createListener(
     const arrival = requestArrival(request, lastEventIdOf(request))
     if (arrival === undefined) return turnAway(invalid)
     const arrived = arrival
-    const admission = admit(arrived)
+    const admission = admitOne(arrived)
     if (admission instanceof Promise) {
       const { socket } = request
       answering.add(socket)

@@ -40,14 +40,15 @@ export interface ResponderOptions {
  *
  * @param admit - decides on each request before it is answered, and says who takes the stream; a refusal is its HTTP status.
  * @returns answers a request that asks for an event stream; whoever mounts it chooses them. `signal` aborts
- * when the client leaves; it need not, where the runtime cancels the body then.
+ * when the client leaves; it need not, where the runtime cancels the body then. It may be told who decides on
+ * one request, in the place of `admit`.
  */
 export function createResponder(
   admit: Admit,
   options: ResponderOptions = {},
-): (asked: NodeRequest, signal?: AbortSignal) => Promise<Response> {
+): (asked: NodeRequest, signal?: AbortSignal, admit?: Admit) => Promise<Response> {
   const { gate, onRefused, closeTimeoutMs = 5000 } = options
-  return async (asked, signal) => {
+  return async (asked, signal, admitOne = admit) => {
     const improper = malformed(asked) ?? headless(asked) ?? gate?.(asked) ?? oversized(asked)
     const arrival = improper === undefined ? requestArrival(asked, lastEventIdOf(asked)) : undefined
     if (arrival === undefined) {
@@ -55,7 +56,7 @@ export function createResponder(
       onRefused?.(refusal)
       return refusalResponse(refusal)
     }
-    const admission: Admission = await admit(arrival)
+    const admission: Admission = await admitOne(arrival)
     if (typeof admission !== 'function') return refusalResponse(admission)
     // The client did not wait. Nobody sees this answer; the status is the one that logs have for it.
     if (signal?.aborted) return new Response(null, { status: 499 })

@@ -6,8 +6,11 @@ export interface Entrance {
   readonly headers: readonly string[]
   /** What a fine request is answered. */
   readonly status: number
-  /** What may follow the head: nothing, frames of WebSocket, or those with messages of `eitherway.v1`. */
-  readonly speaks: 'nothing' | 'frames' | 'messages'
+  /**
+   * What may follow the head: nothing, frames of WebSocket, those with messages of `eitherway.v1`, or a body with messages for a
+   * link. What comes by such a body asks for no link, so only attacks that need one are done to it.
+   */
+  readonly speaks: 'nothing' | 'frames' | 'messages' | 'body'
 }
 
 /** What somebody sends who means no good, and what must come of it. */
@@ -15,7 +18,7 @@ export interface Attack {
   readonly name: string
   /** Where it comes from: a rule, or somebody else's hole. */
   readonly source: string
-  /** What an entrance has to speak for it to make sense. @defaultValue anything */
+  /** What an entrance has to speak for it to make sense. @defaultValue anything but a body */
   readonly needs?: readonly Entrance['speaks'][]
   /** How often it is done, one after the other. @defaultValue 1 */
   readonly times?: number
@@ -31,13 +34,16 @@ export interface AttackTarget {
   readonly path: string
   /** The newest position: `<epoch>-<number>`. */
   readonly position: string
+  /** Where the entrance speaks by a body: the key of the attacker's own link, and that of somebody who showed a token. */
+  readonly keys: { readonly own: string; readonly theirs: string }
 }
 
 /**
  * What must come of an attack.
  *
  * `service`: the entrance's own status, and the link stays. `the end`: the link is ended, and whatever comes before matters
- * not. A `status` reads as the close code that says the same, where the entrance speaks ours.
+ * not. A `status` reads as the close code that says the same, where the entrance speaks ours. `ends`: the attacker's link is
+ * closed with that code, whatever the body is answered.
  */
 export type Outcome =
   | 'service'
@@ -46,6 +52,7 @@ export type Outcome =
   | { readonly hears: string }
   | { readonly status: readonly number[] }
   | { readonly closeCode: number }
+  | { readonly ends: number }
 
 /** A request that is fine, but for its target and for what comes in more headers. */
 export function requestOf(

@@ -6,6 +6,7 @@ import {
   type Outcome,
   requestOf,
 } from './attack.ts'
+import { bodies } from './post-attacks.ts'
 
 const frames: readonly Entrance['speaks'][] = ['frames', 'messages']
 const messages: readonly Entrance['speaks'][] = ['messages']
@@ -453,4 +454,4 @@ function hexOf(bytes: string): string {
 }
 
 /** Whatever was done to servers like this one, and is done here to every entrance that bears it. */
-export const attacks: readonly Attack[] = [...requests, ...handshakes, ...links, ...ours]
+export const attacks: readonly Attack[] = [...requests, ...handshakes, ...links, ...ours, ...bodies(requests)]

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker.ts'
 import { checkId, type Message } from '../message.ts'
+import { relayChecks } from './relay-checks.ts'
 import { assert, assertEqual, seeded, type TestFunction, within } from './suite.ts'
 
 /** A broker, made anew for each test, that keeps the last ten messages of each channel. */
@@ -7,6 +8,8 @@ export interface BrokerSetup {
   readonly broker: Broker
   /** A position of an earlier life, before all was lost. */
   readonly formerPosition: string
+  /** The same as another node has it: a second one over the same store. @defaultValue `broker`, where nodes share it */
+  readonly neighbour?: Broker
   close(): Promise<void>
 }
 
@@ -15,12 +18,14 @@ export interface BrokerSuite {
   readonly test: TestFunction
   /** @param kept - how many messages of each channel the broker is to keep. */
   setup(kept: number): Promise<BrokerSetup>
+  /** Whether it has a relay. @defaultValue true */
+  readonly relay?: boolean
 }
 
 const kept = 10
 
 /** Holds a broker to its contract: one order for all, nothing lost within history, and every loss told. */
-export function brokerSuite({ test, setup }: BrokerSuite): void {
+export function brokerSuite({ test, setup, relay = true }: BrokerSuite): void {
   function check(name: string, run: (setup: BrokerSetup) => Promise<void>): void {
     test(name, async () => {
       const given = await setup(kept)
@@ -287,6 +292,10 @@ export function brokerSuite({ test, setup }: BrokerSuite): void {
       }
     },
   )
+
+  if (relay) {
+    relayChecks((name, run) => check(name, ({ broker, neighbour = broker }) => run(broker, neighbour)))
+  }
 }
 
 async function publish(broker: Broker, channels: readonly string[]): Promise<string[]> {

@@ -34,7 +34,7 @@ export interface HostileSetup {
   /** The path that is served. */
   readonly path: string
   dial(): Promise<HostileLink>
-  /** One for each transport, connected. */
+  /** One for each transport, connected; that of `sse+post` has shown a token. */
   readonly bystanders: readonly Bystander[]
   /** The newest position: `<epoch>-<number>`. */
   readonly position: string
@@ -69,7 +69,7 @@ const maxGrowthBytes = 64 * 1024 * 1024
 export function hostileSuite({ test, entrance, setup, usedBytes }: HostileSuite): void {
   let before = 0
   for (const attack of attacks) {
-    if (attack.needs !== undefined && !attack.needs.includes(entrance.speaks)) continue
+    if (!bears(entrance, attack)) continue
     test(`${attack.name} (${attack.source})`, async () => {
       if (before === 0) before = usedBytes()
       const given = await setup()
@@ -90,13 +90,20 @@ export function hostileSuite({ test, entrance, setup, usedBytes }: HostileSuite)
   })
 }
 
+function bears({ speaks }: Entrance, { needs }: Attack): boolean {
+  return needs === undefined ? speaks !== 'body' : needs.includes(speaks)
+}
+
 async function strike(attack: Attack, entrance: Entrance, given: HostileSetup): Promise<void> {
   for (let time = 0; time < (attack.times ?? 1); time += 1) {
     const link = await given.dial()
     const { path, position } = given
-    for (const piece of attack.bytes({ entrance, path, position })) await within(link.write(piece), 'writing')
+    const own = entrance.speaks === 'body' ? await openOwn(given) : link
+    const keys = { own: keyIn(own), theirs: given.bystanders.map(keyIn).join('') }
+    for (const piece of attack.bytes({ entrance, path, position, keys }))
+      await within(link.write(piece), 'writing')
     await within(
-      outcome(link, entrance, attack.comes),
+      outcome(link, own, entrance, attack.comes),
       `${JSON.stringify(attack.comes)} after ${attack.name}`,
     )
     const received = link.received()
@@ -107,12 +114,39 @@ async function strike(attack: Attack, entrance: Entrance, given: HostileSetup): 
       )
     }
     link.reset()
+    own.reset()
   }
 }
 
+/** A link of the attacker's, to which something can be posted. */
+async function openOwn({ dial, path }: HostileSetup): Promise<HostileLink> {
+  const own = await dial()
+  await own.write(requestOf(stream, `${path}?channel=mine&up=post`))
+  await within(own.hears('"heartbeatMs"'), 'a link of the attacker')
+  return own
+}
+
+const stream: Entrance = {
+  name: 'a stream',
+  method: 'GET',
+  headers: [],
+  status: 200,
+  speaks: 'nothing',
+}
+
+/** The key that a link was given with the head of its answer, or `''`. */
+const keyIn = ({ received }: Bystander): string =>
+  /\r\neitherway-link: (\S+)\r\n/i.exec(received())?.[1] ?? ''
+
 /** Fulfils once what must come of an attack has come. */
-async function outcome(link: HostileLink, entrance: Entrance, comes: Outcome): Promise<void> {
+async function outcome(
+  link: HostileLink,
+  own: HostileLink,
+  entrance: Entrance,
+  comes: Outcome,
+): Promise<void> {
   if (comes === 'anything') return
+  if (typeof comes === 'object' && 'ends' in comes) return own.hears(`"code":${comes.ends},`)
   if (comes === 'the end') return link.closed
   await link.hears('\r\n\r\n')
   const status = Number(link.received().slice(9, 12))
@@ -122,7 +156,7 @@ async function outcome(link: HostileLink, entrance: Entrance, comes: Outcome): P
   }
   if ('hears' in comes) {
     assertEqual(status, entrance.status, 'the status')
-    return link.hears(comes.hears)
+    return own.hears(comes.hears)
   }
   if ('status' in comes) {
     // A client of ours learns by a close what a browser would not show it of a status.
@@ -176,7 +210,7 @@ async function aftermath(entrance: Entrance, given: HostileSetup): Promise<void>
 async function newcomer(entrance: Entrance, given: HostileSetup): Promise<void> {
   for (;;) {
     const link = await given.dial()
-    await link.write(requestOf(entrance, `${given.path}?channel=mine`))
+    await link.write(requestOf(entrance.speaks === 'body' ? stream : entrance, `${given.path}?channel=mine`))
     await link.hears('\r\n\r\n')
     while (!link.received().includes('for all') && given.peers() > given.bystanders.length) {
       await given.publish('mine', 'for all')

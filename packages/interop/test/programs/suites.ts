@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { ServerConnection } from '@eitherway/core'
 import { type TransportSetup, transportSuite } from '@eitherway/core/testing'
+import { ssePost } from '@eitherway/post/client'
 import { createBunHandler } from '@eitherway/server/bun'
 import { createHandler } from '@eitherway/server/web'
 import { sse } from '@eitherway/sse/client'
@@ -84,7 +85,7 @@ export async function start({
   transport,
   only = '',
 }: {
-  transport: 'sse' | 'ws'
+  transport: 'sse' | 'ws' | 'sse+post'
   only?: string
 }): Promise<void> {
   const serve = 'Bun' in globalThis ? onBun : onDeno
@@ -92,6 +93,8 @@ export async function start({
   const test = (name: string, run: () => void | Promise<void>) => tests.push({ name, run })
   if (transport === 'sse') {
     transportSuite({ test, direction: 'one-way', network: true, setup: () => setUp(serve, sse()) })
+  } else if (transport === 'sse+post') {
+    transportSuite({ test, direction: 'two-way', network: true, setup: () => setUp(serve, ssePost()) })
   } else {
     transportSuite({
       test,

@@ -1,0 +1,198 @@
+import {
+  type Accepted,
+  type Close,
+  checkClose,
+  closeCode,
+  costOf,
+  createEnding,
+  createQueue,
+  type Encoder,
+  type Ending,
+  type Frame,
+  fitReason,
+  type Message,
+  maxIdBytes,
+  maxNameBytes,
+  ProtocolError,
+  type Queue,
+  type Refusal,
+  type Remote,
+  type ServerConnection,
+} from '@eitherway/core'
+import { codec } from '@eitherway/sse/codec'
+import { highWaterBytes } from './wire.ts'
+
+/** What a link has taken up to now. */
+export interface Taken {
+  /** The number of the last message. */
+  readonly seq: number
+}
+
+/** What may wait to be handled, of a client that sends on although no answer came; twice the largest message where that is more. */
+const maxWaitingBytes = 8 * 1024 * 1024
+
+export const gone: Refusal = {
+  status: 404,
+  reason: 'there is no such link here: it has ended, or its server has; connect again',
+}
+
+/** A link both ways: a stream down, and what is posted up. All that goes down is the stream's own affair. */
+export class PostConnection implements Accepted {
+  readonly direction = 'two-way'
+  readonly messages: Queue<Message> = createQueue<Message>()
+  readonly #down: ServerConnection
+  readonly #ending: Ending
+  readonly #maxMessageBytes: number
+  /** The number of the last message that was taken. */
+  #seq = 0
+
+  constructor(down: ServerConnection, maxMessageBytes: number) {
+    this.#down = down
+    this.#maxMessageBytes = maxMessageBytes
+    this.#ending = createEnding(() => this.messages.end())
+    void down.closed.then((close) => this.#ending.finish(close))
+  }
+
+  get url(): URL {
+    return this.#down.url
+  }
+  get headers(): Headers {
+    return this.#down.headers
+  }
+  get token(): string | undefined {
+    return this.#down.token
+  }
+  get remote(): Remote | undefined {
+    return this.#down.remote
+  }
+  get channels(): readonly string[] {
+    return this.#down.channels
+  }
+  get lastEventId(): string {
+    return this.#down.lastEventId
+  }
+  get encoder(): Encoder {
+    return this.#down.encoder
+  }
+  get bytesWritten(): number {
+    return this.#down.bytesWritten
+  }
+  get queuedBytes(): number {
+    return this.#down.queuedBytes
+  }
+  get closed(): Promise<Close> {
+    return this.#ending.closed
+  }
+
+  write(chunk: string | Uint8Array): number {
+    return this.#down.write(chunk)
+  }
+
+  drained(): Promise<void> {
+    return this.#down.drained()
+  }
+
+  close(close: Close = { code: closeCode.normal, reason: '' }): void {
+    checkClose(close)
+    if (this.#ending.close !== undefined) return
+    this.#ending.finish(close)
+    this.messages.drop()
+    this.#down.close(close)
+  }
+
+  /**
+   * Takes what was posted, in one turn, so that of two bodies at once neither falls into the other: each message whose number
+   * is the next, and none again.
+   *
+   * @param first - the number of the first message in the text.
+   */
+  take(first: number, text: string): Taken | Refusal {
+    if (this.#ending.close !== undefined) return gone
+    if (first > this.#seq + 1) {
+      return { status: 409, reason: `message ${first} came, and ${this.#seq + 1} is the next` }
+    }
+    const { frames, failure } = read(text, this.#maxMessageBytes)
+    let number = first - 1
+    for (const frame of frames) {
+      if (frame.type === 'close') {
+        this.#leave(frame.close)
+        return { seq: this.#seq }
+      }
+      // The protocol's other frames come from servers only; a newer client's are passed over.
+      if (frame.type !== 'message') continue
+      number += 1
+      if (number <= this.#seq) continue
+      const broken = this.#add(frame.message)
+      if (broken !== undefined) return this.#end(broken)
+      this.#seq = number
+    }
+    return failure === undefined ? { seq: this.#seq } : this.#end(failure)
+  }
+
+  /** Fulfils when the reader has caught up, or after so long. */
+  async caughtUp(ms: number): Promise<void> {
+    if (this.messages.bytes <= highWaterBytes) return
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    })
+    await Promise.race([this.messages.below(highWaterBytes / 2), late])
+    clearTimeout(timer)
+  }
+
+  #add(message: Message): Close | undefined {
+    if (message.event.length > maxNameBytes || message.id.length > maxIdBytes) {
+      const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
+      return { code: closeCode.protocolError, reason }
+    }
+    const waiting = this.messages.push(message, costOf(message))
+    if (waiting <= Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) return undefined
+    return { code: closeCode.tooMany, reason: `${waiting} bytes wait to be handled` }
+  }
+
+  /** The client's own last word: what it sent before is still to be read. */
+  #leave(close: Close): void {
+    if (!isSendable(close)) {
+      this.close({ code: closeCode.protocolError, reason: `a client does not close with ${close.code}` })
+      return
+    }
+    this.#ending.finish(close)
+    this.#down.close(close)
+  }
+
+  #end(close: Close): Refusal {
+    this.close(close)
+    return { status: statusOf.get(close.code) ?? 400, reason: close.reason }
+  }
+}
+
+/** The statuses that say what some codes say; for any other it is 400. */
+const statusOf: ReadonlyMap<number, number> = new Map([
+  [closeCode.tooBig, 413],
+  [closeCode.tooMany, 429],
+])
+
+interface Body {
+  readonly frames: readonly Frame[]
+  /** What came after them was broken. */
+  readonly failure?: Close
+}
+
+function read(text: string, maxMessageBytes: number): Body {
+  try {
+    return { frames: codec.decoder({ maxMessageBytes }).push(text) }
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    return { frames: error.frames, failure: { code: error.closeCode, reason: fitReason(error.message) } }
+  }
+}
+
+function isSendable(close: Close): boolean {
+  try {
+    checkClose(close)
+    return true
+  } catch {
+    // It says no more than that.
+    return false
+  }
+}

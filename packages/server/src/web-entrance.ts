@@ -169,6 +169,7 @@ interface Info {
   readonly outgoing?: { readonly socket?: object | null }
   /** Hono's context: what its runtime handed over. */
   readonly env?: Info
+  readonly server?: Info
 }
 
 /** On Node, behind another answer on one connection: it would never begin, and nobody would say that its client is gone. */
@@ -196,5 +197,5 @@ function remoteOf(request: Request, info: Info | undefined): Remote | undefined 
   if (remoteAddress !== undefined && remotePort !== undefined) {
     return { address: remoteAddress, port: remotePort }
   }
-  return remoteOf(request, info.env)
+  return remoteOf(request, info.env ?? info.server)
 }

@@ -84,7 +84,18 @@ export function createHandler(
   }
 }
 
+/** As much of what is handed over beside a request as may be, or hold, Bun's server. */
+interface Holder {
+  timeout?(request: Request, seconds: number): void
+  requestIP?: unknown
+  /** Hono's context holds it, or an object that does. */
+  readonly env?: Holder
+  readonly server?: Holder
+}
+
 /** Bun ends an answer that says nothing for ten seconds, a stream too. Its server can be told for one request. */
-function keepOpen(request: Request, info: { timeout?: unknown } | undefined): void {
-  if (typeof info?.timeout === 'function' && 'requestIP' in info) info.timeout(request, 0)
+function keepOpen(request: Request, info: Holder | undefined): void {
+  if (info === undefined || info === null) return
+  if (typeof info.timeout === 'function' && info.requestIP !== undefined) info.timeout(request, 0)
+  else keepOpen(request, info.env ?? info.server)
 }

@@ -175,6 +175,16 @@ describe('04-ws-client', () => {
   })
 })
 
+test('08-both-ways-over-http asks, is answered in order, and ends', async () => {
+  const { code, stdout, stderr } = await run('08-both-ways-over-http').ended
+  expect([code, stderr]).toEqual([0, ''])
+  const said = (who: string) => lines(stdout).filter((line) => line.startsWith(who))
+  const questions = ['one', 'two', 'three']
+  expect(said('the hub')).toEqual(questions.map((text) => `the hub got question ${text}`))
+  expect(said('the client')).toEqual(questions.map((text) => `the client got answer ${text.toUpperCase()}`))
+  expect([lines(stdout)[0], lines(stdout).at(-1)]).toEqual(['sse+post is two-way', 'closed (1000)'])
+})
+
 describe('05-the-flag', () => {
   /** The first tick that the client hears is the one after its arrival, whichever that is; then none is missing. */
   const prices = (stdout: string) => {
@@ -351,7 +361,7 @@ describe('npm run example', () => {
   test.each([[[]], [['08-none']]])('%j: lists the examples', async (args) => {
     const { code, stderr } = await npm(...args).ended
     expect(stderr).toContain(
-      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry; or the path of',
+      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry, 08-both-ways-over-http; or the path of',
     )
     expect(code).toBe(1)
   })

@@ -100,6 +100,37 @@ describe("nothing that a client sends shows in a server's errors, closes and con
     await hub.close()
   })
 
+  test.each([
+    ['no JSON', `data: ${secret}\n\n`],
+    ['an event that is too long', `event: ${secret.repeat(20)}\ndata: 1\n\n`],
+    ['too large', `data: "${secret.repeat(100)}"\n\n`],
+    ['half a block', `data: ${secret}`],
+    ['a broken frame of the protocol', `event: ~close\ndata: {"${secret}\n\n`],
+  ])('%s by POST', async (_, body) => {
+    const told: unknown[] = []
+    const hub = createHub({ onError: (error) => told.push(error) })
+    const { server, url } = await listen()
+    serve(hub, server, { path: '/live', maxMessageBytes: 1_000 })
+    const stream = await fetch(`${url}live?up=post`, { headers: { Authorization: `Bearer ${secret}` } })
+    const key = stream.headers.get('Eitherway-Link') ?? ''
+    const [peer] = hub.peers
+    const answer = await fetch(`${url}live`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${secret}`,
+        'Content-Type': 'text/event-stream',
+        'Eitherway-Link': key,
+        'Eitherway-Seq': '1',
+      },
+      body,
+    })
+    const said = await answer.text()
+    await hub.close()
+    const all = `${said} ${shown(await peer?.closed)} ${shown(told)} ${shown(printed)}`
+    expect(all).not.toContain('hunter2')
+    expect(all).not.toContain(key)
+  })
+
   test('what authorize refuses', async () => {
     const hub = createHub({
       authorize() {

@@ -7,7 +7,7 @@
 import { type Accept, defaultMaxMessageBytes, type Refusal, type Relay } from '@eitherway/core'
 import { type Budget, readBody, tooLarge } from './body.ts'
 import { gone, PostConnection, type Taken } from './link.ts'
-import { holdMs, mediaType } from './wire.ts'
+import { highWaterBytes, holdMs, mediaType } from './wire.ts'
 
 export type { Taken } from './link.ts'
 export { isTwoWay, linkHeader, seqHeader } from './wire.ts'
@@ -84,7 +84,8 @@ export function createLinks(options: LinksOptions = {}): Links {
     const link = links.get(proof)
     if (link === undefined) return gone
     const taken = link.take(seq, text)
-    if ('seq' in taken) await link.caughtUp(holdMs)
+    // One that only asks is answered at once.
+    if ('seq' in taken && text !== '') await link.caughtUp(holdMs)
     return taken
   }
 
@@ -110,6 +111,11 @@ export function createLinks(options: LinksOptions = {}): Links {
     }
     posts.set(proof, under + 1)
     try {
+      if (asked.node !== node && !(Number(post.contentLength) <= highWaterBytes)) {
+        // Whoever makes up a name of a node must not have us carry megabytes to nobody.
+        const known = await ask(asked.node, { proof, seq: 1, text: '' })
+        if ('status' in known) return known
+      }
       const text = await readBody(post.body, { maxBytes, bodyMs, budget })
       if (typeof text !== 'string') return text
       if (!isWhole(text)) return halfBlock

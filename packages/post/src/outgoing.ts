@@ -1,4 +1,4 @@
-import { backoffMs, byteLength, type Close, closeCode, closeCodeOfStatus, fitReason } from '@eitherway/core'
+import { byteLength, type Close, closeCode, closeCodeOfStatus, fitReason } from '@eitherway/core'
 import { highWaterBytes } from './wire.ts'
 
 /** What became of one POST. */
@@ -45,6 +45,10 @@ export interface Outgoing {
 /** For how long a batch that does not get through is tried again, in milliseconds. */
 export const giveUpMs = 60_000
 
+/** The window in which a first repeat falls, and the largest: it doubles with each. */
+const windowMs = 250
+const maxWindowMs = 5_000
+
 /** For how long a last word is. */
 const closeMs = 5_000
 
@@ -57,7 +61,7 @@ interface Delivery {
   /** The number that the server has to name, or the batch did not get through. */
   readonly least: number
   readonly forMs: number
-  readonly keepalive?: boolean
+  readonly isLast?: boolean
 }
 
 /** Makes a way up: batches, one under way at a time, each repeated with the same number until the server has it. */
@@ -119,16 +123,13 @@ export function createOutgoing({ post, onOver, now, random }: OutgoingOptions): 
   }
 
   /** @returns why it cannot be delivered. */
-  async function deliver({
-    body,
-    seq,
-    least,
-    forMs,
-    keepalive = false,
-  }: Delivery): Promise<Close | undefined> {
+  async function deliver({ body, seq, least, forMs, isLast = false }: Delivery): Promise<Close | undefined> {
     const until = now() + forMs
+    const keepalive = isLast && byteLength(body) <= maxKeepaliveBytes
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await post({ body, seq, keepalive, signal: abort.signal })
+      // The last word has taken it along.
+      if (isOver && !isLast) return undefined
       if ('status' in outcome) return closeOf(outcome)
       if ('seq' in outcome && outcome.seq >= least) {
         has(outcome.seq)
@@ -136,7 +137,8 @@ export function createOutgoing({ post, onOver, now, random }: OutgoingOptions): 
       }
       const { failure, retryAfterMs = 0 } =
         'failure' in outcome ? outcome : { failure: 'the server took nothing of it' }
-      const waitMs = backoffMs({ attempt, retryMs: retryAfterMs, baseMs: 250, capMs: 5000, random: random() })
+      // Soon at first: most that fails is a connection that was let go in the moment in which it was used again.
+      const waitMs = retryAfterMs + random() * Math.min(maxWindowMs, windowMs * 2 ** Math.min(attempt, 30))
       if (now() + waitMs > until || abort.signal.aborted) {
         const reason = fitReason(`nothing could be sent for ${forMs} ms: ${failure}`)
         return { code: closeCode.abnormal, reason }
@@ -163,8 +165,7 @@ export function createOutgoing({ post, onOver, now, random }: OutgoingOptions): 
       end()
       // With all that may be on its way already, of which the server takes nothing twice: no answer has to be waited for.
       const body = blocks.join('') + block
-      const keepalive = byteLength(body) <= maxKeepaliveBytes
-      await deliver({ body, seq: first, least: first - 1, forMs: closeMs, keepalive })
+      await deliver({ body, seq: first, least: first - 1, forMs: closeMs, isLast: true })
       abort.abort()
     },
     stop() {

@@ -59,10 +59,6 @@ export function createListener(admit: Admit, options: ListenerOptions = {}): Lis
     if (response.headersSent) return
     const refuse = (refusal: Refusal) => {
       onRefused?.(refusal)
-      // What is left of a body would go on coming, on HTTP/1 behind `Connection: close` no longer.
-      if ('stream' in request && !request.readableEnded) {
-        response.once('finish', () => request.stream.close())
-      }
       refuseRequest(request, response, refusal)
     }
     const improper = malformed(request) ?? answerless(request) ?? gate?.(request) ?? oversized(request)

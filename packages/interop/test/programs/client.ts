@@ -10,7 +10,7 @@ export async function start({
   tokens,
 }: {
   url: string
-  transport: 'sse' | 'ws'
+  transport: 'sse' | 'ws' | 'sse+post'
   channels: readonly string[]
   format?: 'json' | 'text'
   /** Shown in turn: the next whenever one is to be renewed, which is told. */

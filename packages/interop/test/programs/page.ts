@@ -16,7 +16,7 @@ export function start({
   token,
 }: {
   url: string
-  transport: 'sse' | 'ws'
+  transport: 'sse' | 'ws' | 'sse+post'
   channels: readonly string[]
   /** Sent with each request over SSE. */
   headers?: Readonly<Record<string, string>>

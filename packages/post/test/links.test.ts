@@ -1,0 +1,325 @@
+import {
+  type Accept,
+  type Answer,
+  type Encoder,
+  linked,
+  type Message,
+  type Queue,
+  type Relay,
+  type ServerConnection,
+} from '@eitherway/core'
+import { describe, expect, test, vi } from 'vitest'
+import { createLinks, type Links, type LinksOptions, type Post } from '../src/links.ts'
+
+const token = 'Bearer mine'
+const fine = 'event: e\ndata: 1\n\n'
+
+async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
+  yield new TextEncoder().encode(text)
+}
+
+const post = (key: string, more: Partial<Post> = {}): Post => ({
+  key,
+  seq: '1',
+  authorization: token,
+  contentType: 'text/event-stream',
+  contentEncoding: undefined,
+  contentLength: '20',
+  body: bytesOf(fine),
+  ...more,
+})
+
+/** The server's end of a stream that nobody reads. */
+async function streamOf(accept: Accept): Promise<ServerConnection> {
+  const { promise, resolve } = deferred<ServerConnection>()
+  const transport = linked((down) => resolve(down), { direction: 'one-way' })
+  await transport.connect(new URL('http://test/live'), {
+    lastEventId: '',
+    channels: [],
+    signal: new AbortController().signal,
+  })
+  const down = await promise
+  accept(down)
+  return down
+}
+
+function deferred<T>() {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
+/** A link of these, both ways. */
+type TwoWay = Extract<ServerConnection, { direction: 'two-way' }>
+
+async function open(links: Links): Promise<{ key: string; link: TwoWay }> {
+  const { promise, resolve } = deferred<ServerConnection>()
+  const { key, accept } = await links.open(resolve, token)
+  await streamOf(accept)
+  const link = await promise
+  if (link.direction !== 'two-way') throw new Error('a link both ways')
+  return { key, link }
+}
+
+async function start(options: LinksOptions = {}) {
+  const links = createLinks(options)
+  return { links, ...(await open(links)) }
+}
+
+/** All that a link has taken, once its client has left. */
+async function readAll(links: Links, key: string, link: TwoWay): Promise<Message[]> {
+  await links.receive(post(key, { body: bytesOf('event: ~close\ndata: {"code":1000,"reason":""}\n\n') }))
+  const messages: Message[] = []
+  for await (const message of link.messages) messages.push(message)
+  return messages
+}
+
+test('a body is taken, once, and what it holds is read in order', async () => {
+  const { links, key, link } = await start()
+  const body =
+    'id: 1\nevent: e\ndata: one\ndata: two\n\n: a comment\n\ndata: data:application/octet-stream;base64,AAE=\n\n'
+  expect(await links.receive(post(key, { body: bytesOf(body) }))).toEqual({ seq: 2 })
+  expect(await links.receive(post(key, { body: bytesOf(body) }))).toEqual({ seq: 2 })
+  expect(await links.receive(post(key, { seq: '2', body: bytesOf(fine + fine) }))).toEqual({ seq: 3 })
+  expect(await links.receive(post(key, { seq: '4', body: bytesOf('') }))).toEqual({ seq: 3 })
+  expect(await links.receive(post(key, { seq: '5', body: bytesOf('') }))).toMatchObject({ status: 409 })
+  expect(await readAll(links, key, link)).toEqual([
+    { id: '1', event: 'e', data: 'one\ntwo' },
+    { id: '', event: 'message', data: Uint8Array.of(0, 1) },
+    { id: '', event: 'e', data: '1' },
+  ])
+})
+
+test('of two bodies at once neither is taken twice or falls into the other', async () => {
+  const { links, key, link } = await start()
+  const answers = await Promise.all(
+    ['1', '1', '3', '3'].map((seq) => links.receive(post(key, { seq, body: bytesOf(fine + fine) }))),
+  )
+  expect(answers).toEqual([{ seq: 2 }, { seq: 2 }, { seq: 4 }, { seq: 4 }])
+  expect(await readAll(links, key, link)).toHaveLength(4)
+})
+
+describe('who may post', () => {
+  test.each([
+    ['no token', undefined],
+    ['another token', 'Bearer theirs'],
+    ['one of another case', 'Bearer Mine'],
+    ['one letter more', 'Bearer mine '],
+  ])('not one with the key and %s, who learns no more than with no key', async (_, authorization) => {
+    const { links, key } = await start()
+    const wrong = await links.receive(post(key, { authorization }))
+    expect(wrong).toMatchObject({ status: 404 })
+    expect(wrong).toEqual(await links.receive(post(`${key.slice(0, 17)}${'A'.repeat(22)}`)))
+    expect(JSON.stringify(wrong)).not.toContain(key)
+  })
+
+  test('nobody once the link has ended', async () => {
+    const { links, key, link } = await start()
+    link.close()
+    await link.closed
+    expect(await links.receive(post(key))).toMatchObject({ status: 404 })
+  })
+
+  test('nobody before it is there', async () => {
+    const links = createLinks()
+    const { key } = await links.open(() => undefined, token)
+    expect(await links.receive(post(key))).toMatchObject({ status: 404 })
+  })
+
+  test('no body is read of one who may not', async () => {
+    const { links, key } = await start()
+    const body = {
+      [Symbol.asyncIterator]() {
+        throw new Error('it was read')
+      },
+    }
+    for (const wrong of [
+      { authorization: 'x' },
+      { seq: '0' },
+      { contentType: 'text/plain' },
+      { contentLength: '9999999999' },
+    ]) {
+      expect(await links.receive(post(key, { body, ...wrong }))).toHaveProperty('status')
+    }
+  })
+})
+
+describe('a body', () => {
+  test('that takes too long is refused, and its place is free again', async () => {
+    const { links, key } = await start({ bodyMs: 50 })
+    const { promise: all, resolve } = deferred<void>()
+    let begun = 0
+    async function* endless(): AsyncIterable<Uint8Array> {
+      begun += 1
+      if (begun === 4) resolve()
+      await new Promise(() => undefined)
+    }
+    const slow = Array.from({ length: 4 }, () => links.receive(post(key, { body: endless() })))
+    await all
+    expect(await links.receive(post(key))).toMatchObject({ status: 429, retryAfterMs: 1000 })
+    for (const answer of await Promise.all(slow)) expect(answer).toMatchObject({ status: 408 })
+    expect(await links.receive(post(key))).toEqual({ seq: 1 })
+  })
+
+  test('that breaks off is refused, and nothing of it is taken', async () => {
+    const { links, key } = await start()
+    async function* broken(): AsyncIterable<Uint8Array> {
+      yield new TextEncoder().encode(fine)
+      throw new Error('ECONNRESET')
+    }
+    expect(await links.receive(post(key, { body: broken() }))).toMatchObject({ status: 400 })
+    expect(await links.receive(post(key))).toEqual({ seq: 1 })
+  })
+
+  test.each([
+    ['a byte that is no UTF-8', Uint8Array.of(0x64, 0xff, 0x0a, 0x0a), 400],
+    ['half a character', Uint8Array.of(0x0a, 0x0a, 0xe2, 0x82), 400],
+    ['half a block', new TextEncoder().encode(`${fine}data: 2\n`), 400],
+    ['more than a body may have', new TextEncoder().encode(':'.repeat(300_000)), 413],
+  ])('with %s is refused, and the link goes on', async (_, bytes, status) => {
+    const { links, key } = await start({ maxMessageBytes: 1000 })
+    async function* body(): AsyncIterable<Uint8Array> {
+      yield bytes
+    }
+    expect(await links.receive(post(key, { body: body() }))).toMatchObject({ status })
+    expect(await links.receive(post(key))).toEqual({ seq: 1 })
+  })
+
+  test('all bodies that are read at once have a bound together', async () => {
+    const links = createLinks({ maxMessageBytes: 8 * 1024 * 1024 })
+    const opened = await Promise.all([open(links), open(links)])
+    const chunk = new TextEncoder().encode(':'.repeat(1024 * 1024))
+    const { promise: held, resolve: release } = deferred<void>()
+    const { promise: full, resolve: fill } = deferred<void>()
+    async function* large(): AsyncIterable<Uint8Array> {
+      for (let at = 0; at < 40; at += 1) yield chunk
+      fill()
+      await held
+      yield new TextEncoder().encode('\n\n')
+    }
+    const first = links.receive(post(opened[0]!.key, { body: large() }))
+    await full
+    expect(await links.receive(post(opened[1]!.key, { body: large() }))).toMatchObject({ status: 503 })
+    release()
+    expect(await first).toEqual({ seq: 0 })
+    expect(await links.receive(post(opened[1]!.key))).toEqual({ seq: 1 })
+  })
+})
+
+describe('another node', () => {
+  function createRelay(): Relay {
+    const nodes = new Map<string, Answer>()
+    return {
+      join(node, answer) {
+        nodes.set(node, answer)
+        return () => nodes.delete(node)
+      },
+      async ask(node, question) {
+        const answer = nodes.get(node)
+        if (answer === undefined) throw new Error('nobody')
+        return answer(question)
+      },
+    }
+  }
+
+  /** A relay that writes down what crosses it. */
+  function listenTo(relay: Relay, crossed: string[]): Relay {
+    return {
+      join: (node, answer) => relay.join(node, answer),
+      async ask(node, question, signal) {
+        const answer = await relay.ask(node, question, signal)
+        crossed.push(question, answer)
+        return answer
+      },
+    }
+  }
+
+  test('passes on what is posted, and neither the key nor the token', async () => {
+    const crossed: string[] = []
+    const relay = listenTo(createRelay(), crossed)
+    const { key, link } = await start({ relay })
+    const other = createLinks({ relay })
+    expect(await other.receive(post(key))).toEqual({ seq: 1 })
+    expect(await other.receive(post(key, { seq: '9' }))).toMatchObject({ status: 409 })
+    expect(await other.receive(post(key, { authorization: 'Bearer theirs' }))).toMatchObject({ status: 404 })
+    expect(crossed).toHaveLength(6)
+    for (const secret of ['mine', 'theirs', key.slice(17)]) expect(crossed.join()).not.toContain(secret)
+    link.close()
+    expect(await other.receive(post(key))).toMatchObject({ status: 404 })
+  })
+
+  test('is asked first whether it has the link, before a large body is read', async () => {
+    const crossed: string[] = []
+    const relay = listenTo(createRelay(), crossed)
+    const { key, link } = await start({ relay })
+    const other = createLinks({ relay })
+    const body = {
+      [Symbol.asyncIterator]() {
+        throw new Error('it was read')
+      },
+    }
+    for (const contentLength of [undefined, '100000']) {
+      expect(
+        await other.receive(post(key, { body, contentLength, authorization: 'Bearer theirs' })),
+      ).toMatchObject({ status: 404 })
+    }
+    expect(await other.receive(post(key))).toEqual({ seq: 1 })
+    expect(crossed).toHaveLength(6)
+    const large = bytesOf(`data: ${'x'.repeat(100_000)}\n\n`)
+    const answer = other.receive(post(key, { seq: '2', body: large, contentLength: '100008' }))
+    const messages = link.messages[Symbol.asyncIterator]()
+    for (const length of [1, 100_000]) expect((await messages.next()).value?.data).toHaveLength(length)
+    expect(await answer).toEqual({ seq: 2 })
+    expect(crossed).toHaveLength(10)
+  })
+
+  test('that has left gives no answer, which is worth another try', async () => {
+    const relay = createRelay()
+    const { links, key } = await start({ relay })
+    links.leave()
+    expect(await createLinks({ relay }).receive(post(key))).toMatchObject({ status: 503, retryAfterMs: 1000 })
+    // Its own are its own.
+    expect(await links.receive(post(key))).toEqual({ seq: 1 })
+  })
+})
+
+test('a reader that is behind holds the answer back until it has caught up', async () => {
+  const { links, key, link } = await start()
+  const large = `data: ${'x'.repeat(100_000)}\n\n`
+  let isAnswered = false
+  const answer = links.receive(post(key, { body: bytesOf(large) })).then((taken) => {
+    isAnswered = true
+    return taken
+  })
+  const queue = link.messages as Queue<Message>
+  await vi.waitFor(() => expect(queue.bytes).toBeGreaterThan(100_000))
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  expect(isAnswered).toBe(false)
+  const messages = link.messages[Symbol.asyncIterator]()
+  const { value } = await messages.next()
+  expect(value?.data.length).toBe(100_000)
+  expect(await answer).toEqual({ seq: 1 })
+})
+
+test('who sends on without waiting for answers is closed beyond a bound', async () => {
+  const { links, key, link } = await start()
+  const large = `data: ${'x'.repeat(1024 * 1024)}\n\n`
+  const answers = Array.from({ length: 4 }, (_, at) =>
+    links.receive(post(key, { seq: String(at * 3 + 1), body: bytesOf(large.repeat(3)) })),
+  )
+  expect((await link.closed).code).toBe(4029)
+  expect((await Promise.all(answers)).map((answer) => ('status' in answer ? answer.status : 200))).toContain(
+    429,
+  )
+})
+
+test('one encoder serves the link as it does the stream', async () => {
+  const links = createLinks()
+  let encoder: Encoder | undefined
+  const { accept } = await links.open((link) => {
+    encoder = link.encoder
+  }, undefined)
+  expect((await streamOf(accept)).encoder).toBe(encoder)
+})

@@ -100,3 +100,4 @@ export type {
   TwoWayConnection,
   Waiting,
 } from './transport.ts'
+export { webRequest } from './web-request.ts'

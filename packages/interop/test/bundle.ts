@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-/** A script that runs a program of `programs/` with these settings, and needs nothing else. */
+/** A script that runs a program of `programs/` with these settings, and needs nothing else: `module` for Bun and Deno. */
 export async function bundle(
   program: string,
   settings: object,
-  platform: 'browser' | 'node',
+  platform: 'browser' | 'node' | 'module',
 ): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
@@ -14,8 +14,10 @@ export async function bundle(
     },
     bundle: true,
     write: false,
-    platform,
+    platform: platform === 'browser' ? 'browser' : 'node',
     format: platform === 'node' ? 'cjs' : 'esm',
+    // On runtimes with a WebSocket of their own nobody asks for it.
+    external: platform === 'module' ? ['ws'] : [],
     conditions: ['@eitherway/source'],
   })
   return outputFiles[0]!.text

@@ -162,6 +162,7 @@ export function createRecords(): Records {
 
 /** A process of our own. */
 export interface Child extends AsyncDisposable, Told {
+  readonly pid: number
   /** The lines of its standard error, in order. */
   readonly errors: Told
   /** All that it wrote so far to its standard output. */
@@ -215,6 +216,7 @@ export function run(command: string, args: readonly string[], options: RunOption
   })
   child.stdin.end(input)
   return {
+    pid: child.pid ?? 0,
     take: records.take,
     errors,
     output: () => output,

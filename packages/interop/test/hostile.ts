@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -10,7 +10,7 @@ import {
   type HostileSetup,
   requestOf,
 } from '@eitherway/core/testing'
-import { createHub, type HubOptions, type ServeOptions, serve } from '@eitherway/server'
+import { createHub, type Hub, type HubOptions, type ServeOptions, serve } from '@eitherway/server'
 
 const upgrade = [
   'Connection: Upgrade',
@@ -57,6 +57,7 @@ export async function startStage(
   options: HubOptions<unknown> = {},
   server = createServer(),
   gate: Partial<ServeOptions> = {},
+  mount: (hub: Hub<unknown>, server: Server, options: ServeOptions) => unknown = serve,
 ): Promise<Stage> {
   const before = process.getActiveResourcesInfo()
   const strays: unknown[] = []
@@ -78,7 +79,7 @@ export async function startStage(
     ...options,
   })
   hub.onMessage(({ event, data }, peer) => peer.send(/[\r\n\0]/.test(event) ? 'echo' : event, data))
-  serve(hub, server, { path, maxMessageBytes: 4096, ...gate })
+  mount(hub, server, { path, maxMessageBytes: 4096, ...gate })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -10,7 +10,7 @@ import { gone, PostConnection, type Taken } from './link.ts'
 import { highWaterBytes, holdMs, mediaType } from './wire.ts'
 
 export type { Taken } from './link.ts'
-export { linkHeader, seqHeader } from './wire.ts'
+export { isTwoWay, linkHeader, seqHeader } from './wire.ts'
 
 /** Settings of {@link createLinks}. */
 export interface LinksOptions {

@@ -9,7 +9,9 @@ import {
   type ListenerOptions as SseListenerOptions,
 } from '@eitherway/sse/server'
 import { createLinks } from './links.ts'
-import { linkHeader, seqHeader, upByPost, upParameter } from './wire.ts'
+import { linkHeader, seqHeader } from './wire.ts'
+
+export { isTwoWay } from './wire.ts'
 
 /** Settings of {@link createListener}. */
 export interface ListenerOptions extends SseListenerOptions {
@@ -27,13 +29,6 @@ export interface Listener {
   (request: Request, response: Response): void
   /** Answers other nodes no longer. Links stay. */
   leave(): void
-}
-
-/** Whether a GET asks for a link both ways rather than for a stream. */
-export function isTwoWay({ url = '' }: { readonly url?: string | undefined }): boolean {
-  const start = url.indexOf('?')
-  if (start === -1 || !url.includes(upByPost, start)) return false
-  return new URLSearchParams(url.slice(start + 1)).get(upParameter) === upByPost
 }
 
 /**

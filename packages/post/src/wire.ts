@@ -16,3 +16,10 @@ export const highWaterBytes: number = 64 * 1024
 
 /** How long an answer waits at most for a reader that is behind. Shorter than what proxies wait for an answer. */
 export const holdMs = 10_000
+
+/** Whether a GET asks for a link both ways rather than for a stream. */
+export function isTwoWay({ url = '' }: { readonly url?: string | undefined }): boolean {
+  const start = url.indexOf('?')
+  if (start === -1 || !url.includes(upByPost, start)) return false
+  return new URLSearchParams(url.slice(start + 1)).get(upParameter) === upByPost
+}

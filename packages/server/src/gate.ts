@@ -1,6 +1,5 @@
-import { isIPv6 } from 'node:net'
 import { authorityOf, type Gate, isSameOrigin, type NodeRequest, show } from '@eitherway/core'
-import type { Request, Response } from '@eitherway/sse/server'
+import { isIPv6 } from './internet.ts'
 
 /** Which hosts are served, and whose pages. */
 export interface GateOptions {
@@ -25,14 +24,23 @@ export interface GateOptions {
   readonly allowedHeaders?: readonly string[]
 }
 
+/** As much of Node's response, of http and of http2, as the gate says something in. */
+export interface Answer {
+  hasHeader(name: string): boolean
+  getHeader(name: string): number | string | string[] | undefined
+  setHeader(name: string, value: string | number): unknown
+  writeHead(status: number): unknown
+  end(): unknown
+}
+
 /** The one gate of a path: stream, upgrade, preflight and whatever else is asked there. */
 export interface PathGate {
   /** Refuses what is for another host or comes from a page that may not. Its requests are well formed: see `malformed`. */
   readonly check: Gate
   /** Lets a page of an allowed origin read the answer, whatever that will be. What was set before is kept. */
-  share(request: Request, response: Response): void
+  share(request: NodeRequest, response: Answer): void
   /** Answers, where this is a browser that asks leave for a page that the gate lets in. @returns whether it was. */
-  answerPreflight(request: Request, response: Response): boolean
+  answerPreflight(request: NodeRequest, response: Answer): boolean
 }
 
 /** @throws TypeError when a host or an origin is none, or is spelled as no browser spells it. */
@@ -68,21 +76,21 @@ export function createGate(options: GateOptions): PathGate {
     }
   }
 
-  function share(request: Request, response: Response): void {
+  function share(request: NodeRequest, response: Answer): void {
     // A middleware of the application's has done it.
     if (response.hasHeader('Access-Control-Allow-Origin')) return
     // Where all pages, or none, are let in, there is one answer for all of them that get one.
     if (listed.size > 0) vary(response, 'Origin')
-    const { origin } = request.headers
+    const origin = request.headers['origin'] as string | undefined
     if (origin === undefined || !isListed(origin)) return
     response.setHeader('Access-Control-Allow-Origin', origins === '*' ? '*' : origin)
     response.setHeader('Access-Control-Expose-Headers', 'Eitherway-Link, Retry-After')
     if (credentials) response.setHeader('Access-Control-Allow-Credentials', 'true')
   }
 
-  function answerPreflight(request: Request, response: Response): boolean {
+  function answerPreflight(request: NodeRequest, response: Answer): boolean {
     const { method, headers: asked } = request
-    if (method !== 'OPTIONS' || asked.origin === undefined) return false
+    if (method !== 'OPTIONS' || asked['origin'] === undefined) return false
     if (asked['access-control-request-method'] === undefined) return false
     response.setHeader('Access-Control-Allow-Methods', 'GET, POST')
     response.setHeader('Access-Control-Allow-Headers', headers.join(', '))
@@ -150,7 +158,7 @@ function checkHeader(name: string): string {
   throw new TypeError(`\`allowedHeaders\` must hold names of headers, got ${show(name)}`)
 }
 
-function vary(response: Response, name: string): void {
+function vary(response: Answer, name: string): void {
   const given = [response.getHeader('Vary') ?? []].flat().join(', ')
   const names = given.split(',').map((each) => each.trim().toLowerCase())
   if (names.includes('*') || names.includes(name.toLowerCase())) return

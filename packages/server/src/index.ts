@@ -23,6 +23,14 @@ export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'
 export type { Peer, SendOptions } from './peer.ts'
 export type { PlaceLimits } from './places.ts'
-export { type NodeServer, type ServeOptions, serve } from './serve.ts'
+export {
+  createListeners,
+  type Listeners,
+  type ListenersOptions,
+  type NodeServer,
+  type ServeOptions,
+  serve,
+} from './serve.ts'
 export type { Signals } from './signals.ts'
+export { sourceOf } from './source.ts'
 export type { HubStats } from './stats.ts'

@@ -1,5 +1,5 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import { type Arrival, type Refusal, show } from '@eitherway/core'
+import { isIPv4, isIPv6 } from './internet.ts'
 
 /** How many may be connected at once. */
 export interface PlaceLimits {

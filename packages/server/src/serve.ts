@@ -14,14 +14,20 @@ import {
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
 import { createGate, type GateOptions, type PathGate } from './gate.ts'
 import type { Hub } from './hub.ts'
+import { createSources } from './source.ts'
+import { misdirected } from './stream-request.ts'
 
 /** A server of Node's http, https or http2. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** Settings of {@link serve}. */
-export interface ServeOptions extends GateOptions {
+export interface ServeOptions extends ListenersOptions {
   /** The one path on which all transports answer, e.g. `/live`. */
   readonly path: string
+}
+
+/** Settings of {@link createListeners}. */
+export interface ListenersOptions extends GateOptions {
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
   /**
@@ -48,19 +54,11 @@ export function serve(
   server: NodeServer,
   options: ServeOptions,
 ): () => void {
-  const { path, maxMessageBytes, compression = false } = options
+  const { path } = options
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }
-  const gate = createGate(options)
-  const onRefused = (refusal: Refusal) => hub.refused(refusal)
-  const settings = { gate: gate.check, onRefused, compression }
-  const onStream = createSseListener(hub.admit, settings)
-  const bounded = maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes }
-  const onUpgrade = createWsListener(hub.admit, bounded)
-  const onTwoWay = createPostListener(hub.admit, { ...bounded, relay: hub.relay })
-  const onGet = (request: Request, response: Response) =>
-    isTwoWay(request) ? onTwoWay(request, response) : onStream(request, response)
+  const listeners = createListeners(hub, options)
 
   const withQuery = `${path}?`
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(withQuery)
@@ -72,15 +70,12 @@ export function serve(
   const ours = function (this: unknown, name: string | symbol, ...args: unknown[]): boolean {
     if (mounted && name === 'request' && isOurs(args[0] as Request)) {
       const [request, response] = args as [Request, Response]
-      if (request.method === 'POST') onPost(request, response, gate, onTwoWay)
-      else onRequest(request, response, gate, onGet, onRefused)
+      listeners.request(request, response)
       return true
     }
     if (mounted && name === 'upgrade' && isOurs(args[0] as IncomingMessage)) {
       const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer]
-      // Even a refusal would fall into the middle of the stream.
-      if (isAnswering(socket)) socket.destroy()
-      else onUpgrade(request, socket, head)
+      listeners.upgrade(request, socket, head)
       return true
     }
     return Reflect.apply(emit, this, [name, ...args])
@@ -102,11 +97,61 @@ export function serve(
 
   return () => {
     mounted = false
-    onTwoWay.leave()
+    listeners.leave()
     server.removeListener('request', refuseRequest)
     server.removeListener('upgrade', refuseUpgrade)
     // Somebody may have stood before us since; then ours stays in the chain and passes everything on.
     if (server.emit === (ours as typeof server.emit)) server.emit = emit
+  }
+}
+
+/** What answers the requests for a hub, to be called by whatever routes. */
+export interface Listeners {
+  /** Answers a request, as `(req, res)` of Express and of Node's `request`: a stream for `GET`, and what clients `POST`. */
+  readonly request: (request: Request, response: Response) => void
+  /** Answers an upgrade, as Node's `upgrade` has it. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Takes nothing more from peers of `sse+post` that other hubs of the broker hand on. Peers stay. */
+  readonly leave: () => void
+}
+
+/**
+ * Makes what answers the requests for a hub, for frameworks on Node: the route is the framework's, and what stands before it
+ * (sessions, logins) has run. `sourceOf` gives `authorize` the request with all that it was given there.
+ *
+ * @throws TypeError when a host, an origin, `maxMessageBytes` or `compression` is none.
+ */
+export function createListeners(
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
+  options: ListenersOptions = {},
+): Listeners {
+  const { maxMessageBytes, compression = false } = options
+  const gate = createGate(options)
+  const onRefused = (refusal: Refusal) => hub.refused(refusal)
+  const sources = createSources(hub.admit)
+  const settings = { gate: gate.check, onRefused, compression }
+  const onStream = createSseListener(sources.admit, settings)
+  const bounded = maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes }
+  const onUpgrade = createWsListener(sources.admit, bounded)
+  const onTwoWay = createPostListener(sources.admit, { ...bounded, relay: hub.relay })
+  const onGet = (request: Request, response: Response) =>
+    isTwoWay(request) ? onTwoWay(request, response) : onStream(request, response)
+  return {
+    request(request, response) {
+      const { originalUrl } = request as { originalUrl?: string }
+      // Express has taken off what the router was mounted on.
+      if (originalUrl !== undefined) request.url = originalUrl
+      sources.during(request, () => {
+        if (request.method === 'POST') onPost(request, response, gate, onTwoWay)
+        else onRequest(request, response, gate, onGet, onRefused)
+      })
+    },
+    upgrade(request, socket, head) {
+      // Even a refusal would fall into the middle of the stream.
+      if (isAnswering(socket)) socket.destroy()
+      else sources.during(request, () => onUpgrade(request, socket, head))
+    },
+    leave: onTwoWay.leave,
   }
 }
 
@@ -160,27 +205,4 @@ function notAllowed({ method }: Request, response: Response): Refusal {
     status: 405,
     reason: `${method} is not for this path; GET an event stream, POST to its link, or upgrade to WebSocket`,
   }
-}
-
-/** What asks for something else than a stream. */
-function misdirected({ headers }: Request): Refusal | undefined {
-  // A proxy has passed the request on without its Upgrade. A stream would be opened that nobody reads.
-  if (headers['sec-websocket-key'] !== undefined) {
-    return { status: 426, reason: 'a proxy in between took the Upgrade header away; it has to pass it on' }
-  }
-  if (acceptsStream(headers.accept)) return undefined
-  return {
-    status: 406,
-    reason: 'this path answers with text/event-stream, which the Accept header leaves out',
-  }
-}
-
-/** curl and scripts say `*` or nothing. @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1 */
-function acceptsStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept === 'text/event-stream') return true
-  return accept.split(',').some((range) => {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
-    if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false
-    return type === 'text/event-stream' || type === 'text/*' || type === '*/*'
-  })
 }

@@ -1,4 +1,3 @@
-import { channel } from 'node:diagnostics_channel'
 import type { Arrival, Close, Gap, Refusal } from '@eitherway/core'
 import type { Peer } from './peer.ts'
 
@@ -22,6 +21,17 @@ export interface Signals {
 export function signal<N extends keyof Signals>(name: N, told: () => Signals[N]): void {
   const { [name]: named } = channels
   if (named.hasSubscribers) named.publish(told())
+}
+
+/** Where a runtime has no such channels, nobody listens. */
+const unheard = { hasSubscribers: false, publish: (_: unknown): void => undefined }
+
+/** Not by an import, which runtimes without it could not even load. */
+const { channel = () => unheard } = diagnostics() ?? {}
+
+function diagnostics(): Partial<Pick<typeof import('node:diagnostics_channel'), 'channel'>> | undefined {
+  if (typeof process !== 'object') return undefined
+  return process.getBuiltinModule?.('node:diagnostics_channel')
 }
 
 const channels = {

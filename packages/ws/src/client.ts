@@ -237,7 +237,8 @@ function open(
       hangUp({ code: error.closeCode, reason: fitReason(error.message) })
     }
   })
-  socket.addEventListener('close', ({ code, reason }) => finish({ code, reason }))
+  // Deno says 0 for a link that was cut.
+  socket.addEventListener('close', ({ code, reason }) => finish({ code: code || closeCode.abnormal, reason }))
   socket.addEventListener('error', (event) => {
     // Only the package says what broke. `close` follows and knows less: 1006, for what this side itself closed with 1009.
     const close = closeOfError((event as ErrorEvent).error)

@@ -1,0 +1,101 @@
+/**
+ * The server's side of Eitherway for whatever answers a `Request` with a `Response`: Deno, workers, Hono, Next.js. Nothing of Node
+ * is imported. Bun has {@link https://bun.sh | an entry of its own}, `@eitherway/server/bun`.
+ *
+ * @packageDocumentation
+ */
+import type { Hub } from './hub.ts'
+import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import { openOn, type WebSocketEnd } from './web-socket.ts'
+
+export type {
+  Arrival,
+  Broker,
+  Close,
+  Format,
+  FormatOption,
+  Received,
+  Refusal,
+} from '@eitherway/core'
+export type { AdmissionOptions, Authorized } from './admission.ts'
+export type { SlowPolicy } from './backlog.ts'
+export type { GateOptions } from './gate.ts'
+export { createHub, type Hub } from './hub.ts'
+export { type HistoryLimits, memoryBroker } from './memory.ts'
+export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'
+export type { Peer, SendOptions } from './peer.ts'
+export type { PlaceLimits } from './places.ts'
+export { sourceOf } from './source.ts'
+export type { HubStats } from './stats.ts'
+export type { EntranceOptions } from './web-entrance.ts'
+export type { WebSocketEnd } from './web-socket.ts'
+
+/** Settings of {@link createHandler}. */
+export interface HandlerOptions extends EntranceOptions {
+  /**
+   * Makes a WebSocket of a request, where the runtime can: `Deno.upgradeWebSocket` as it is, or a line around a worker's
+   * `WebSocketPair`. `protocol` is what the answer has to select, if anything.
+   *
+   * @defaultValue none: an upgrade is refused (400)
+   */
+  readonly upgrade?: (
+    request: Request,
+    options: { protocol?: string },
+  ) => { readonly socket: WebSocketEnd; readonly response: Response }
+}
+
+/**
+ * Makes what answers the requests for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket where `upgrade` is given. The application
+ * routes to it whatever path it likes.
+ *
+ * The second argument is what the runtime or framework hands over beside a request: Deno's info, Bun's server, Hono's context. By it
+ * the client's address is known, and `sourceOf` gives it back to `authorize`.
+ *
+ * @example
+ * ```ts
+ * import { createHandler, createHub } from '@eitherway/server/web'
+ *
+ * const hub = createHub()
+ * export const GET = createHandler(hub)
+ * ```
+ *
+ * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
+ */
+export function createHandler(
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
+  options: HandlerOptions = {},
+): (request: Request, info?: object) => Promise<Response> {
+  const { upgrade } = options
+  const enter = createEntrance(hub, options)
+  return async (request, info) => {
+    keepOpen(request, info)
+    const response = await enter(
+      request,
+      info,
+      upgrade &&
+        ((agreed) => {
+          const { protocol } = agreed
+          const made = upgrade(request, protocol === '' ? {} : { protocol })
+          openOn(made.socket, agreed)
+          return made.response
+        }),
+    )
+    return response as Response
+  }
+}
+
+/** As much of what is handed over beside a request as may be, or hold, Bun's server. */
+interface Holder {
+  timeout?(request: Request, seconds: number): void
+  requestIP?: unknown
+  /** Hono's context holds it, or an object that does. */
+  readonly env?: Holder
+  readonly server?: Holder
+}
+
+/** Bun ends an answer that says nothing for ten seconds, a stream too. Its server can be told for one request. */
+function keepOpen(request: Request, info: Holder | undefined): void {
+  if (info === undefined || info === null) return
+  if (typeof info.timeout === 'function' && info.requestIP !== undefined) info.timeout(request, 0)
+  else keepOpen(request, info.env ?? info.server)
+}

@@ -6,6 +6,7 @@ export async function bundle(
   program: string,
   settings: object,
   platform: 'browser' | 'node',
+  alias: Record<string, string> = {},
 ): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
@@ -17,6 +18,9 @@ export async function bundle(
     platform,
     format: platform === 'node' ? 'cjs' : 'esm',
     conditions: ['@eitherway/source'],
+    // What an alias stands for is a dependency of this package.
+    alias,
+    absWorkingDir: fileURLToPath(new URL('..', import.meta.url)),
   })
   return outputFiles[0]!.text
 }

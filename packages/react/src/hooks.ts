@@ -152,7 +152,9 @@ export function createHooks<C extends Listener = Client, E extends object = Even
 function useSource<C extends Listener>(context: Context<Source<C> | undefined>): Source<C> {
   const source = useContext(context)
   if (source === undefined) {
-    throw new Error('there is no client here; put the `Provider` of the same `createHooks` above this component')
+    throw new Error(
+      'there is no client here; put the `Provider` of the same `createHooks` above this component',
+    )
   }
   return source
 }

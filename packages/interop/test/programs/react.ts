@@ -39,7 +39,7 @@ export function App({ url, transport, stateUrl }: PageSettings): ReactElement {
     h(Idle, { key: 'idle' }),
     h(Crowd, { key: 'crowd' }),
   ]
-  return h(StrictMode, null, h(Provider, { connect: make }, ...parts))
+  return h(Provider, { connect: make }, ...parts)
 }
 
 function Status() {
@@ -65,28 +65,33 @@ function Last() {
 const append = (all: readonly number[], { data }: { data: number }) => [...all, data]
 const nothingYet: readonly number[] = []
 let renders = 0
+let idles = 0
 
 function All({ stateUrl }: { stateUrl: string | undefined }) {
   const read =
     stateUrl === undefined
       ? undefined
-      : async (signal: AbortSignal) =>
-          (await (await fetch(stateUrl, { signal })).json()) as readonly number[]
+      : async (signal: AbortSignal) => (await (await fetch(stateUrl, { signal })).json()) as readonly number[]
   const all = useReduced('news', append, nothingYet, read)
   useGap(() => print({ gap: true }))
   useEffect(() => print({ all }), [all])
-  return h(Profiler, { id: 'all', onRender: () => void (renders += 1) }, h('p', null, all.join()))
+  const onRender = () => {
+    renders += 1
+  }
+  return h(Profiler, { id: 'all', onRender }, h('p', null, all.join()))
 }
 
 /** Reads an event that nobody publishes: it never renders again. */
 function Idle() {
   useLastMessage('chat')
-  useEffect(() => print({ idle: true }))
+  useEffect(() => {
+    idles += 1
+  })
   return null
 }
 
 /** What the members of a crowd showed: in one commit, all of them the same. */
-let shown: string[] = []
+const shown: string[] = []
 const begun = new Set<string>()
 
 /** Many slow readers that a transition brings: React leaves off between them, and messages come. */
@@ -116,16 +121,16 @@ function Member() {
   return h('i', null, text)
 }
 
-/** Starts the page. Globals: `send`, `client`, `gather(count)`, `unmount()`, `renders()`. */
+/** Starts the page. Globals: `send`, `client`, `gather(count)`, `unmount()`, `renders()`, `idles()`. */
 export function start(settings: PageSettings): void {
   const { html } = settings
-  // biome-ignore lint/suspicious/noConsole: React complains there
   console.error = (...complaint: unknown[]) => print({ complaint: complaint.map(String) })
   const place = document.body.appendChild(document.createElement('main'))
-  const app = h(App, settings)
+  // At the root: within what is mounted with it, React 19 lets it do half of its work.
+  const app = h(StrictMode, null, h(App, settings))
   const options = { onRecoverableError: (error: unknown) => print({ complaint: String(error) }) }
   if (html !== undefined) place.innerHTML = html
   const root = html === undefined ? createRoot(place, options) : hydrateRoot(place, app, options)
   if (html === undefined) root.render(app)
-  Object.assign(globalThis, { unmount: () => root.unmount(), renders: () => renders })
+  Object.assign(globalThis, { unmount: () => root.unmount(), renders: () => renders, idles: () => idles })
 }

@@ -34,6 +34,7 @@ describe.skipIf(missing)('hooks under StrictMode, in Chromium', () => {
       await using page = await openPage(browser, bench, { transport }, alias)
       await page.until({ state: 'open', code: null })
       expect(links).toBe(1)
+      expect(await page.tab.evaluate('makes()')).toBe(1)
       await publish(bench, 0, 5)
       await page.until({ all: counted(5) })
       await page.until({ last: 4 })

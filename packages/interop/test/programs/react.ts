@@ -23,6 +23,7 @@ export interface PageSettings {
   readonly html?: string
 }
 
+let makes = 0
 type Page = OneWayClient | TwoWayClient
 const { Provider, useConnection, useLastMessage, useReduced, useGap, useSend, useClient } = createHooks<
   TwoWayClient,
@@ -31,7 +32,10 @@ const { Provider, useConnection, useLastMessage, useReduced, useGap, useSend, us
 
 /** A page of one client: it tells what its components show, in records. */
 export function App({ url, transport, stateUrl }: PageSettings): ReactElement {
-  const make = () => connect(url, { transport, channels: ['news'] }) as Page as TwoWayClient
+  const make = () => {
+    makes += 1
+    return connect(url, { transport, channels: ['news'] }) as Page as TwoWayClient
+  }
   const parts = [
     h(Status, { key: 'status' }),
     h(Last, { key: 'last' }),
@@ -121,7 +125,7 @@ function Member() {
   return h('i', null, text)
 }
 
-/** Starts the page. Globals: `send`, `client`, `gather(count)`, `unmount()`, `renders()`, `idles()`. */
+/** Starts the page. Globals: `send`, `client`, `gather(count)`, `unmount()`, `renders()`, `idles()`, `makes()`. */
 export function start(settings: PageSettings): void {
   const { html } = settings
   console.error = (...complaint: unknown[]) => print({ complaint: complaint.map(String) })
@@ -132,5 +136,10 @@ export function start(settings: PageSettings): void {
   if (html !== undefined) place.innerHTML = html
   const root = html === undefined ? createRoot(place, options) : hydrateRoot(place, app, options)
   if (html === undefined) root.render(app)
-  Object.assign(globalThis, { unmount: () => root.unmount(), renders: () => renders, idles: () => idles })
+  Object.assign(globalThis, {
+    unmount: () => root.unmount(),
+    renders: () => renders,
+    idles: () => idles,
+    makes: () => makes,
+  })
 }

@@ -16,6 +16,7 @@ beforeAll(() => {
     `${root}/node_modules/typescript/bin/tsc`,
     '-b',
     `${root}/packages/client`,
+    `${root}/packages/react`,
     `${root}/packages/server`,
   ])
 }, 120_000)
@@ -59,6 +60,25 @@ describe('01-sse-server', () => {
     const response = await fetch(server.url, { headers: { 'Last-Event-ID': 'message_id_8' } })
     const ids = [...(await response.text()).matchAll(/^id: (.*)$/gm)].map(([, id]) => id)
     expect(ids).toEqual(['message_id_9', 'message_id_10'])
+  })
+})
+
+describe('10-react', () => {
+  test('serves a page that it rendered, its script, and the prices that the page reads', async () => {
+    const server = await listen('10-react')
+    expect(await (await fetch(server.url)).text()).toContain(
+      '<main><p>connecting<!-- --> </p><ul></ul></main>',
+    )
+    expect(await (await fetch(`${server.url}page.js`)).text()).toContain('hydrateRoot')
+    expect(await (await fetch(`${server.url}prices`)).json()).toMatchObject({ EURCHF: 0.95 })
+  })
+})
+
+describe('testing', () => {
+  test('the board is tested by Node as well', async () => {
+    const { code, stdout } = await start(process.execPath, ['--test', 'examples/testing/board.node.js']).ended
+    expect(stdout).toMatch(/pass 1\b/)
+    expect(code).toBe(0)
   })
 })
 

@@ -133,8 +133,8 @@ function link(accept: Accept, direction: Direction, url: URL, options: ConnectOp
 /** What may wait to be read by the other side before a `send` holds back. */
 const highWaterBytes = 64 * 1024
 
-/** The link's wire: one JSON text for each frame. */
-const codec: Codec = {
+/** The link's wire: one JSON text for each frame. @internal */
+export const codec: Codec = {
   encode(frame) {
     const { id, event, data } = frame.type === 'message' ? frame.message : toTriple(frame)
     return JSON.stringify([id, event, typeof data === 'string' ? data : [...data]])

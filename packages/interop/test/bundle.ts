@@ -6,6 +6,7 @@ export async function bundle(
   program: string,
   settings: object,
   platform: 'browser' | 'node' | 'module',
+  alias: Record<string, string> = {},
 ): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
@@ -19,6 +20,9 @@ export async function bundle(
     // On runtimes with a WebSocket of their own nobody asks for it.
     external: platform === 'module' ? ['ws'] : [],
     conditions: ['@eitherway/source'],
+    // What an alias stands for is a dependency of this package.
+    alias,
+    absWorkingDir: fileURLToPath(new URL('..', import.meta.url)),
   })
   return outputFiles[0]!.text
 }

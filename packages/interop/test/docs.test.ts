@@ -58,11 +58,13 @@ function anchorsOf(text: string): Set<string> {
  * completed by a comment right before it, which a reader of the page does not see: `<!-- before: declare const … -->`.
  */
 function snippetsOf({ path, text }: { path: string; text: string }) {
-  const block = /(?:^<!-- before:((?:(?!-->).)*)-->\n+)?^```ts\n(.*?)^```$/gms
-  return [...text.matchAll(block)].map(({ 0: whole, 1: before = '', 2: code = '', index }) => {
+  const block = /(?:^<!-- before:((?:(?!-->).)*)-->\n+)?^```(tsx?)\n(.*?)^```$/gms
+  return [...text.matchAll(block)].map(({ 0: whole, 1: before = '', 2: language, 3: code = '', index }) => {
     const line = linesOf(text.slice(0, index + whole.length)) - linesOf(code)
     // Named as if they stood here, so that they find the packages that this one depends on.
-    const name = fileURLToPath(new URL(`${path.replaceAll(sep, '-')}-${line}.mts`, import.meta.url))
+    const name = fileURLToPath(
+      new URL(`${path.replaceAll(sep, '-')}-${line}.${language === 'tsx' ? 'tsx' : 'mts'}`, import.meta.url),
+    )
     return {
       name,
       code: `${before.trim()}\n${code}\nexport {}\n`,

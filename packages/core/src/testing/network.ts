@@ -2,6 +2,7 @@ import { addressOf } from '../address.ts'
 import { type Close, checkClose, closeCode, closeCodeOfStatus } from '../close.ts'
 import { ConnectError, ProtocolError } from '../errors.ts'
 import type { Codec, Decoder, Frame } from '../frame.ts'
+import { codec } from '../linked.ts'
 import { byteLength, type Message } from '../message.ts'
 import { createQueue } from '../queue.ts'
 import { turnAway } from '../refusal.ts'
@@ -14,6 +15,7 @@ import type {
   ServerConnection,
   Transport,
 } from '../transport.ts'
+import { seeded } from './suite.ts'
 
 /** How frames cross a simulated network. */
 export interface Wire<D extends Direction = Direction> {
@@ -47,9 +49,10 @@ export type Meeting =
 
 /** Settings of {@link createNetwork}. Left out, there is no fault. */
 export interface NetworkOptions {
-  /** In [0, 1); a seed repeats it. */
-  readonly random: () => number
-  readonly timers: Timers
+  /** In [0, 1); a seed repeats it. @defaultValue `seeded(1)` */
+  readonly random?: () => number
+  /** @defaultValue `setTimeout` and `clearTimeout` as they are when one is set, so that those of a fake clock count */
+  readonly timers?: Timers
   /** The longest that anything takes on its way, in milliseconds. @defaultValue 0 */
   readonly delayMs?: number
   /** How likely an arrival is of a part of what is under way. @defaultValue 0 */
@@ -77,7 +80,8 @@ export interface NetworkLink {
 export interface Network {
   /** Serves a host; `undefined`: nobody does any more. */
   listen(host: string, server: { readonly admit: Admit } | undefined): void
-  transport<D extends Direction>(wire: Wire<D>): Transport<D>
+  /** A transport over it: by its direction alone where it matters not how frames are written. */
+  transport<D extends Direction>(wire: D | Wire<D>): Transport<D>
   /** The links of which an end still lives. */
   readonly links: ReadonlySet<NetworkLink>
   /** What the next requests meet, in this order. */
@@ -99,7 +103,8 @@ const highWaterBytes = 64 * 1024
  * Makes a network that exists only in memory and time that is given: transports whose links delay, split, stall and
  * break, as the seed of `random` has it.
  */
-export function createNetwork(options: NetworkOptions): Network {
+export function createNetwork(given: NetworkOptions = {}): Network {
+  const options = { random: seeded(1), timers: globalTimers, ...given }
   const { random, timers, delayMs = 0, onTrace = () => undefined } = options
   const servers = new Map<string, { readonly admit: Admit }>()
   const links = new Set<NetworkLink>()
@@ -180,12 +185,24 @@ export function createNetwork(options: NetworkOptions): Network {
       if (server === undefined) servers.delete(host)
       else servers.set(host, server)
     },
-    transport: <D extends Direction>(wire: Wire<D>): Transport<D> => ({
-      name: wire.name,
-      direction: wire.direction,
-      connect: (url, request) => dial(wire, url, request) as Promise<Connection<D>>,
-    }),
+    transport<D extends Direction>(given: D | Wire<D>): Transport<D> {
+      const wire = typeof given === 'object' ? given : wireOf(given)
+      return {
+        name: wire.name,
+        direction: wire.direction,
+        connect: (url, request) => dial(wire, url, request) as Promise<Connection<D>>,
+      }
+    },
   }
+}
+
+const globalTimers: Timers = {
+  set: (run, ms) => setTimeout(run, ms),
+  clear: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+}
+
+function wireOf<D extends Direction>(direction: D): Wire<D> {
+  return { name: 'network', direction, codec, unit: 'messages' }
 }
 
 function refusal(address: URL, status: number, retryAfterMs?: number): ConnectError {
@@ -219,7 +236,7 @@ function createLink(
   wire: Wire,
   address: URL,
   { signal, channels, lastEventId, limits, token }: ConnectOptions,
-  options: NetworkOptions,
+  options: NetworkOptions & Pick<Required<NetworkOptions>, 'random' | 'timers'>,
   links: Set<NetworkLink>,
 ): Link {
   const { random, timers, delayMs = 0, splits = 0, skewMs = 0, windowBytes = 64 * 1024 } = options

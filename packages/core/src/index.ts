@@ -6,7 +6,7 @@
  */
 export { addressOf } from './address.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
-export type { Answer, Broker, BrokerListener, History, HistoryBounds, Relay } from './broker.ts'
+export type { Answer, Broker, BrokerListener, History, HistoryBounds, Presence, Relay } from './broker.ts'
 export {
   type Close,
   checkClose,

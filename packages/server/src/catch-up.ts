@@ -1,5 +1,5 @@
 import type { Greetings } from './greetings.ts'
-import type { Past } from './past.ts'
+import type { Page, Past } from './past.ts'
 import type { HubPeer } from './peer.ts'
 
 /**
@@ -31,11 +31,22 @@ function begin<Context>(
 
 /** Reads what was missed a page at a time, each when there is room for it: a reader that stands still keeps one page alive. */
 async function replay<Context>(peer: HubPeer<Context>, past: Past, greetings: Greetings): Promise<void> {
-  let channels = peer.names
-  let page = await past.page(channels, peer.lastEventId)
-  const { position } = page
+  const page = await past.page(peer.names, peer.lastEventId)
   const from = page.gap === undefined ? peer.lastEventId : ''
   for (const chunk of greetings.for(peer.encoder, from)) peer.write(chunk)
+  await giveFrom(peer, past, page)
+}
+
+/** What a peer missed though its link lives: what came after a position was never heard here. It is held already. */
+export async function makeUp<Context>(peer: HubPeer<Context>, past: Past, after: string): Promise<void> {
+  await giveFrom(peer, past, await past.page(peer.names, after))
+}
+
+/** From the first page on. */
+async function giveFrom<Context>(peer: HubPeer<Context>, past: Past, first: Page): Promise<void> {
+  let channels = peer.names
+  let page = first
+  const { position } = page
   const known = new Set([position])
   let isBehind = false
   for (;;) {

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto'
+import type { Argument } from './client.ts'
+import { replyCode } from './errors.ts'
+import type { Link } from './link.ts'
+
+/** Runs in Redis, in one step. */
+export interface Script {
+  run(link: Link, keys: readonly string[], args: readonly Argument[], timeoutMs: number): Promise<unknown>
+}
+
+/** @param text - Lua, as Redis 7 and Valkey run it. */
+export function createScript(text: string): Script {
+  const sha = createHash('sha1').update(text).digest('hex')
+  return {
+    async run(link, keys, args, timeoutMs) {
+      const rest = [String(keys.length), ...keys, ...args]
+      try {
+        return await link.send(['EVALSHA', sha, ...rest], timeoutMs)
+      } catch (error) {
+        if (replyCode(error) !== 'NOSCRIPT') throw error
+        return await link.send(['EVAL', text, ...rest], timeoutMs)
+      }
+    },
+  }
+}

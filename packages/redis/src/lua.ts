@@ -96,14 +96,17 @@ local function evict(found, count, isOver)
   local kept = call('XLEN', found.key)
   while kept > 0 do
     local list = call('XRANGE', found.key, '-', '+', 'COUNT', count)
-    local gone = 0
+    local gone, last = 0, nil
     for _, entry in ipairs(list) do
       if not isOver(tonumber(entry[2][1]), kept) then break end
       local size = sizeOf(entry[2][2])
       found.bytes, bytes, kept, gone = found.bytes - size, bytes - size, kept - 1, gone + 1
-      found.e, found.n = split(entry[1])
+      last = entry[1]
     end
-    if gone > 0 then call('XTRIM', found.key, 'MINID', idOf(found.e, found.n + 1)) end
+    if last then
+      found.e, found.n = split(last)
+      call('XTRIM', found.key, 'MINID', idOf(found.e, found.n + 1))
+    end
     if gone < count then break end
     count = 64
   end
@@ -169,7 +172,7 @@ call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 10))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
 
 local touched = {}
-local at = text(now)
+local at, prefix = text(now), text(epoch) .. '-'
 for place = 1, count do
   local key = KEYS[6 + string.byte(places, 2 * place - 1) * 256 + string.byte(places, 2 * place)]
   local found = touched[key]
@@ -183,7 +186,7 @@ for place = 1, count do
     touched[key] = found
   end
   local record = ARGV[9 + 2 * place]
-  call('XADD', key, idOf(epoch, first + place - 1), at, record)
+  call('XADD', key, prefix .. text(first + place - 1), at, record)
   local size = sizeOf(record)
   found.bytes, bytes, found.added = found.bytes + size, bytes + size, found.added + 1
 end

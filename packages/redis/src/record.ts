@@ -34,13 +34,14 @@ export function pack(channel: string, event: string, data: string | Uint8Array):
 }
 
 /** @param id - of the message whose record stands in these bytes. */
-export function unpack(bytes: Buffer, channel: string, id: string, from = 0, to = bytes.length): Message {
+export function unpack(bytes: Buffer, channel: string, id: string, from = 0, to: number = bytes.length): Message {
   const dataAt = from + 2 + (bytes[from + 1] as number)
   const event = dataAt === from + 2 ? channel : bytes.toString('utf8', from + 2, dataAt)
   // Copied, so that a message that is kept does not keep the batch that it came with.
   const data =
     bytes[from] === 0 ? bytes.toString('utf8', dataAt, to) : new Uint8Array(bytes.subarray(dataAt, to))
-  return Object.freeze({ id, event, data })
+  const message: Message = { id, event, data }
+  return Object.freeze(message)
 }
 
 /** Hands out the messages of a batch, in order. @param idOf - the id of the nth of them. */

@@ -1,5 +1,6 @@
 import type { Broker, BrokerListener } from '@eitherway/core'
 import { readHistory } from './history.ts'
+import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
 import { checkLua } from './lua.ts'
 import { type RedisOptions, settingsOf } from './options.ts'
@@ -9,7 +10,7 @@ import { createPresence, nodeTtlMs } from './presence.ts'
 import { createPublishing } from './publishing.ts'
 import { createReader } from './reader.ts'
 import { createRelay } from './relay.ts'
-import { createScript } from './script.ts'
+import { createScript, runKnowing } from './script.ts'
 
 /** A broker whose hubs may be on any number of nodes. */
 export interface RedisBroker extends Broker {
@@ -40,23 +41,19 @@ export function redisBroker(options: RedisOptions): RedisBroker {
   const commands = createLink(settings.client)
   const listeners = new Set<BrokerListener>()
   const losers = new Set<(after: string) => void>()
-  let stored: Position = nowhere
   let closed = false
   const hasEnded = () => closed
 
-  /** The newest message that this node knows of: where Redis knows of less, it has lost some. */
-  function known(): Position {
-    const heard = reader.position ?? nowhere
-    return isAfter(stored, heard) ? stored : heard
-  }
+  const knowledge = createKnowledge(() => reader.position ?? nowhere)
+  const asking = { settings, link: commands, knowledge, hasEnded }
 
   async function check(ms: number): Promise<Position> {
-    const { epoch, number } = known()
     const reply = String(
-      await checking.run(
-        commands,
+      await runKnowing(
+        checking,
+        asking,
         [keys.meta, keys.log, keys.logs, keys.fresh],
-        [String(epoch), String(number), maxTotalBytes, maxAgeMs],
+        [maxTotalBytes, maxAgeMs],
         ms,
       ),
     )
@@ -83,14 +80,9 @@ export function redisBroker(options: RedisOptions): RedisBroker {
     onPost: relay.hear,
   })
   const publishing = createPublishing({
-    settings,
-    link: commands,
+    ...asking,
     writer: node,
     ready: () => reader.opened(timeoutMs),
-    known,
-    onStored(position) {
-      if (isAfter(position, stored)) stored = position
-    },
   })
 
   function tellAll(): void {
@@ -126,21 +118,16 @@ export function redisBroker(options: RedisOptions): RedisBroker {
     },
     position() {
       const { position } = reader
-      if (position !== undefined && !isAfter(stored, position)) return toId(position)
+      if (position !== undefined && !isAfter(knowledge.stored, position)) return toId(position)
       return (async () => {
         await reader.opened(timeoutMs)
-        await reader.reached(stored, timeoutMs)
+        await reader.reached(knowledge.stored, timeoutMs)
         return toId(reader.position as Position)
       })()
     },
     async history(channels, after, bounds = {}) {
       await reader.opened(timeoutMs)
-      const { history, upTo } = await readHistory(
-        { settings, link: commands, known, hasEnded },
-        channels,
-        after,
-        bounds,
-      )
+      const { history, upTo } = await readHistory(asking, channels, after, bounds)
       // Who reads this is told apart what it has read by hearing it: it must not hear it later.
       await reader.reached(upTo, timeoutMs)
       return history

@@ -38,6 +38,7 @@ const passing = new Set([
   'UNBLOCKED',
   'MOVED',
   'ASK',
+  'UNSURE',
 ])
 
 /** Whether it is worth trying again: the connection failed, or Redis says that it will pass. */

@@ -1,29 +1,20 @@
 import type { History, HistoryBounds, Message } from '@eitherway/core'
-import type { Link } from './link.ts'
 import { historyLua } from './lua.ts'
-import type { Settings } from './options.ts'
 import { persist } from './patience.ts'
 import { fromEntryId, fromId, type Position, toEntryId, toId } from './position.ts'
 import { unpack } from './record.ts'
-import { createScript } from './script.ts'
-
-/** What it needs to know of the world. */
-export interface PastOptions {
-  readonly settings: Settings
-  readonly link: Link
-  readonly known: () => Position
-  readonly hasEnded: () => boolean
-}
+import { type Asking, createScript, runKnowing } from './script.ts'
 
 const script = createScript(historyLua)
 
 /** Reads a page of what followed `after` in these channels. @returns it, and where it ends. */
 export async function readHistory(
-  { settings, link, known, hasEnded }: PastOptions,
+  asking: Asking,
   channels: readonly string[],
   after: string,
   { maxBytes, until }: HistoryBounds,
 ): Promise<{ readonly history: History; readonly upTo: Position }> {
+  const { settings, hasEnded } = asking
   const { keys, maxAgeMs, timeoutMs } = settings
   const names = [keys.meta, keys.log, keys.logs, keys.fresh, ...channels.map(keys.channel)]
   // What is none of ours is none of Redis's either; it still has to say where it stands.
@@ -32,10 +23,9 @@ export async function readHistory(
   const outcome = await persist(
     timeoutMs,
     (ms) => {
-      const { epoch, number } = known()
-      const args = [epoch, number, maxAgeMs, from.epoch, from.number].map(String)
+      const args = [maxAgeMs, from.epoch, from.number].map(String)
       args.push(end === undefined ? '' : toEntryId(end), String(maxBytes ?? Number.MAX_SAFE_INTEGER))
-      return script.run(link, names, args, ms)
+      return runKnowing(script, asking, names, args, ms)
     },
     hasEnded,
   )

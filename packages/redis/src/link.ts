@@ -1,5 +1,5 @@
 import { type Argument, openWire, type RedisClient, type Wire } from './client.ts'
-import { mayPass, TimeoutError } from './errors.ts'
+import { mayPass, replyCode, TimeoutError } from './errors.ts'
 
 /** A connection that is replaced when it fails. Nothing is sent twice: who asked decides whether to ask again. */
 export interface Link {
@@ -43,7 +43,7 @@ export function createLink(pattern: RedisClient): Link {
       try {
         return await Promise.race([current.send(args), late])
       } catch (error) {
-        if (mayPass(error)) drop(current)
+        if (mayPass(error) && replyCode(error) !== 'UNSURE') drop(current)
         throw error
       } finally {
         clearTimeout(timer)

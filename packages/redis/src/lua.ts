@@ -11,9 +11,11 @@
  * An epoch is one life of one Redis process, `INFO`'s `run_id`, as an id handed out in one may be unknown to the next. A process that
  * has the data of the last one goes on with its number under a new epoch, and `lineage` says up to where the one before is known; all
  * positions up to there stay good. Whoever asks says what it knows of: if that is more than Redis does, Redis has lost it, and so all
- * that was kept is given up, together with the lineage: every position from before is a gap.
+ * that was kept is given up, together with the lineage: every position from before is a gap. The same when nobody is left who knows
+ * of anything: what Redis has may then be all, or not.
  *
- * KEYS: meta, log, logs, fresh. ARGV: the epoch and the number of the newest message that the asker knows of.
+ * KEYS: meta, log, logs, fresh. ARGV: the epoch and the number of the newest message that the asker knows of; 1 when it has waited
+ * for somebody who knows more.
  */
 const enter = `
 local meta, log, logs, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -67,7 +69,13 @@ if isWhole then
     if tonumber(e) == knownE and knownN > tonumber(n) then isWhole = false end
   end
 end
-if not isWhole then start(run, false) elseif run ~= state[3] then start(run, true) end
+if not isWhole then
+  start(run, false)
+elseif run ~= state[3] then
+  local isWitness = knownE >= (tonumber(string.match(lineage, '^%d+') or '') or epoch)
+  if not isWitness and ARGV[3] ~= '1' then return redis.error_reply('UNSURE whether Redis has all that was published') end
+  start(run, isWitness)
+end
 `
 
 /** What keeps history within its bounds. */
@@ -154,8 +162,8 @@ end
  */
 export const publishLua: string = `${enter}${eviction}
 local writer = KEYS[5]
-local maxMessages, maxBytes, maxTotal, age, maxLog = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local batch, places = tonumber(ARGV[8]), ARGV[9]
+local maxMessages, maxBytes, maxTotal, age, maxLog = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local batch, places = tonumber(ARGV[9]), ARGV[10]
 local given = call('GET', writer)
 if given then
   local last, id = string.match(given, '^(%d+) (.+)$')
@@ -168,7 +176,7 @@ local before, first = idOf(epoch, number), number + 1
 number = number + count
 local id = idOf(epoch, number)
 call('HSET', meta, 'number', text(number))
-call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 10))
+call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
 
 local touched = {}
@@ -185,7 +193,7 @@ for place = 1, count do
     found.added = 0
     touched[key] = found
   end
-  local record = ARGV[9 + 2 * place]
+  local record = ARGV[10 + 2 * place]
   call('XADD', key, prefix .. text(first + place - 1), at, record)
   local size = sizeOf(record)
   found.bytes, bytes, found.added = found.bytes + size, bytes + size, found.added + 1
@@ -202,7 +210,7 @@ evictStale(maxTotal, now - age)
 
 -- The log keeps what came after the last mark but one.
 local logBytes = tonumber(state[7] or '0')
-for argument = 10, #ARGV do logBytes = logBytes + #ARGV[argument] end
+for argument = 11, #ARGV do logBytes = logBytes + #ARGV[argument] end
 if logBytes > maxLog / 2 then
   if state[8] and state[8] ~= '' then call('XTRIM', log, 'MINID', state[8]) end
   call('HSET', meta, 'mark', id)
@@ -223,8 +231,8 @@ return id
  * between; 1 where there is more; then id, channel's place and record of each.
  */
 export const historyLua: string = `${enter}${eviction}
-local age, afterE, afterN, maxBytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
-local upTo = ARGV[6] ~= '' and ARGV[6] or idOf(epoch, number)
+local age, afterE, afterN, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
+local upTo = ARGV[7] ~= '' and ARGV[7] or idOf(epoch, number)
 local upToE, upToN = split(upTo)
 
 local known
@@ -302,7 +310,7 @@ return reply
 
 /** Where it all stands. KEYS: as above. ARGV: what is known; most bytes of all, oldest age. @returns the id of the newest. */
 export const checkLua: string = `${enter}${eviction}
-evictStale(tonumber(ARGV[3]), now - tonumber(ARGV[4]))
+evictStale(tonumber(ARGV[4]), now - tonumber(ARGV[5]))
 saveAll()
 return idOf(epoch, number)
 `

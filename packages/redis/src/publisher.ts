@@ -1,8 +1,9 @@
 import { byteLength, checkName, defaultMaxMessageBytes, type FormatOption, formatOf } from '@eitherway/core'
 import { newName } from './broker.ts'
+import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
 import { type RedisOptions, settingsOf } from './options.ts'
-import { isAfter, nowhere, type Position } from './position.ts'
+import { nowhere } from './position.ts'
 import { createPublishing } from './publishing.ts'
 
 /** Settings of {@link createPublisher}. */
@@ -36,16 +37,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const format = formatOf(options.format)
   const { maxMessageBytes = defaultMaxMessageBytes } = options
   const link = createLink(settings.client)
-  let known: Position = nowhere
+  let hasEnded = false
   const publishing = createPublishing({
     settings,
     link,
     writer: newName(),
     ready: async () => undefined,
-    known: () => known,
-    onStored(position) {
-      if (isAfter(position, known)) known = position
-    },
+    knowledge: createKnowledge(() => nowhere),
+    hasEnded: () => hasEnded,
   })
   return {
     async publish(channel, data, { event = channel } = {}) {
@@ -61,6 +60,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       return await publishing.publish(channel, event, encoded)
     },
     close() {
+      hasEnded = true
       publishing.end()
       link.end()
     },

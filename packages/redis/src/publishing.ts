@@ -1,12 +1,10 @@
 import { checkName, createMessage } from '@eitherway/core'
 import { PublishError, replyCode } from './errors.ts'
-import type { Link } from './link.ts'
 import { publishLua } from './lua.ts'
-import type { Settings } from './options.ts'
 import { persist } from './patience.ts'
-import { fromEntryId, type Position, toId } from './position.ts'
+import { fromEntryId, toId } from './position.ts'
 import { type Packed, pack } from './record.ts'
-import { createScript } from './script.ts'
+import { type Asking, createScript, runKnowing } from './script.ts'
 
 /** What one process publishes: all that comes within one turn, or while Redis is at work, in one step. */
 export interface Publishing {
@@ -17,17 +15,11 @@ export interface Publishing {
 }
 
 /** What it needs to know of the world. */
-export interface PublishingOptions {
-  readonly settings: Settings
-  readonly link: Link
+export interface PublishingOptions extends Asking {
   /** Names this process among all that publish. */
   readonly writer: string
   /** Before it is fulfilled nothing is stored. */
   readonly ready: () => Promise<unknown>
-  /** The newest message that this process knows of. */
-  readonly known: () => Position
-  /** A batch was stored, up to here. */
-  readonly onStored: (position: Position) => void
 }
 
 interface Waiting extends Packed {
@@ -48,7 +40,7 @@ const script = createScript(publishLua)
 
 /** Makes one. One batch is under way at a time: what comes meanwhile is the next. */
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { settings, link, writer, ready, known, onStored } = options
+  const { settings, knowledge, writer, ready } = options
   const { keys, timeoutMs, maxQueuedBytes } = settings
   let queue: Waiting[] = []
   let bytes = 0
@@ -144,14 +136,12 @@ export function createPublishing(options: PublishingOptions): Publishing {
     const outcome = await persist(
       Math.max(1, (batch[0] as Waiting).until - performance.now()),
       async (ms) => {
-        const { epoch, number: newest } = known()
         const args = [
-          ...[epoch, newest].map(String),
           ...[maxMessages, maxBytes, maxTotalBytes, maxAgeMs, maxLogBytes],
           ...[String(number), index],
           ...batch.flatMap(({ head, record }) => [head, record]),
         ]
-        const reply = String(await script.run(link, names, args, ms))
+        const reply = String(await runKnowing(script, options, names, args, ms))
         const last = fromEntryId(reply)
         if (last === undefined) throw new Error(`Redis answered ${reply} where the id of a message should be`)
         return last
@@ -161,7 +151,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
     for (const { cost } of batch) bytes -= cost
     if ('value' in outcome) {
       const { epoch, number: last } = outcome.value
-      onStored(outcome.value)
+      knowledge.store(outcome.value)
       for (const [at, { resolve }] of batch.entries()) {
         resolve(toId({ epoch, number: last - batch.length + 1 + at }))
       }

@@ -34,7 +34,13 @@ export function pack(channel: string, event: string, data: string | Uint8Array):
 }
 
 /** @param id - of the message whose record stands in these bytes. */
-export function unpack(bytes: Buffer, channel: string, id: string, from = 0, to: number = bytes.length): Message {
+export function unpack(
+  bytes: Buffer,
+  channel: string,
+  id: string,
+  from = 0,
+  to: number = bytes.length,
+): Message {
   const dataAt = from + 2 + (bytes[from + 1] as number)
   const event = dataAt === from + 2 ? channel : bytes.toString('utf8', from + 2, dataAt)
   // Copied, so that a message that is kept does not keep the batch that it came with.

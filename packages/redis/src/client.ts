@@ -35,11 +35,13 @@ export interface Wire {
 /** How RESP's kinds come out of node-redis: texts as Buffers, and a map as a flat list, as RESP 2 has it. */
 const typeMapping = { 36: Buffer, 61: Buffer, 37: Array } as never
 
-/**
- * Makes a connection after a client's pattern. It may still be on its way: what is sent meanwhile waits for it.
- *
- * @throws TypeError when the client is none of those that we know.
- */
+/** @throws TypeError when it is none of those that we know. */
+export function checkClient(client: RedisClient): void {
+  if ('callBuffer' in client || ('sendCommand' in client && 'destroy' in client)) return
+  throw new TypeError('`client` must be a client of `ioredis` or of `redis` (node-redis 5 or later)')
+}
+
+/** Makes a connection after a client's pattern. It may still be on its way: what is sent meanwhile waits for it. */
 export function openWire(pattern: RedisClient): Wire {
   if ('callBuffer' in pattern) {
     const client = pattern.duplicate()
@@ -50,26 +52,23 @@ export function openWire(pattern: RedisClient): Wire {
       end: () => client.disconnect(),
     }
   }
-  if ('sendCommand' in pattern && 'destroy' in pattern) {
-    const client = pattern.duplicate()
-    // As above; and without a listener an error would end the process.
-    client.on('error', () => undefined)
-    // A reply comes only after it has succeeded; when it fails, so does what waits for it.
-    const connected = client.connect()
-    connected.catch(() => undefined)
-    return {
-      async send(args) {
-        await connected
-        return client.sendCommand(args, { typeMapping })
-      },
-      end() {
-        try {
-          client.destroy()
-        } catch {
-          // It was closed already, which the library takes for a mistake.
-        }
-      },
-    }
+  const client = pattern.duplicate()
+  // As above; and without a listener an error would end the process.
+  client.on('error', () => undefined)
+  // A reply comes only after it has succeeded; when it fails, so does what waits for it.
+  const connected = client.connect()
+  connected.catch(() => undefined)
+  return {
+    async send(args) {
+      await connected
+      return client.sendCommand(args, { typeMapping })
+    },
+    end() {
+      try {
+        client.destroy()
+      } catch {
+        // It was closed already, which the library takes for a mistake.
+      }
+    },
   }
-  throw new TypeError('`client` must be a client of `ioredis` or of `redis` (node-redis 5 or later)')
 }

@@ -1,5 +1,5 @@
 import { show } from '@eitherway/core'
-import type { RedisClient } from './client.ts'
+import { checkClient, type RedisClient } from './client.ts'
 import { type Keys, keysOf } from './keys.ts'
 
 /** How much is kept in Redis. Whichever bound is met first evicts the oldest. */
@@ -57,6 +57,7 @@ export function settingsOf(options: RedisOptions): Settings {
   }
   if (!(maxQueuedBytes > 0))
     throw new TypeError(`\`maxQueuedBytes\` must be a number over 0, got ${show(maxQueuedBytes)}`)
+  checkClient(options.client)
   return {
     client: options.client,
     keys: keysOf(options.prefix ?? 'eitherway'),

@@ -73,6 +73,8 @@ export async function eventually(holds: () => boolean | Promise<boolean>): Promi
 /** `program.ts` in a process of its own, with what it prints. */
 export interface Program extends AsyncDisposable {
   readonly lines: readonly string[]
+  /** Fulfils once it has ended by itself. */
+  readonly ended: Promise<unknown>
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
 }
 
@@ -92,6 +94,7 @@ export function startProgram(...args: string[]): Program {
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
   return {
     lines,
+    ended: once(child, 'exit'),
     signal: (name) => void child.kill(name),
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return

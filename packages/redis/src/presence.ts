@@ -73,7 +73,12 @@ export function createPresence(
           ],
           timeoutMs,
         )
-        if (Number(reply) === 0) throw new Error('this node was forgotten')
+        // Redis has lost it: from the beginning, which it takes in any case.
+        if (Number(reply) === 0) {
+          isWhole = false
+          await send()
+          return
+        }
         if (isFirst) hasTold = false
         hasTold ||= part.some((channel) => counts.has(channel))
         if (counts.size === 0) hasTold = false

@@ -2,6 +2,7 @@ import { type Answer, type Relay, show } from '@eitherway/core'
 import type { Link } from './link.ts'
 import { postLua } from './lua.ts'
 import type { Settings } from './options.ts'
+import { persist } from './patience.ts'
 import { nodeTtlMs } from './presence.ts'
 import { createScript } from './script.ts'
 
@@ -55,8 +56,12 @@ export function createRelay({ keys, timeoutMs }: Settings, link: Link, node: str
   return {
     join(name, answer) {
       hubs.set(name, answer)
-      // What fails now is said again by the next heartbeat.
-      say(name).catch(() => undefined)
+      // What fails for so long is said by a heartbeat.
+      void persist(
+        timeoutMs,
+        () => say(name),
+        () => hasEnded || hubs.get(name) !== answer,
+      )
       return () => {
         if (hubs.get(name) !== answer) return
         hubs.delete(name)

@@ -1,3 +1,4 @@
+import { closeCode } from '@eitherway/core'
 import type { Greetings } from './greetings.ts'
 import type { Page, Past } from './past.ts'
 import type { HubPeer } from './peer.ts'
@@ -37,9 +38,24 @@ async function replay<Context>(peer: HubPeer<Context>, past: Past, greetings: Gr
   await giveFrom(peer, past, page)
 }
 
-/** What a peer missed though its link lives: what came after a position was never heard here. It is held already. */
-export async function makeUp<Context>(peer: HubPeer<Context>, past: Past, after: string): Promise<void> {
-  await giveFrom(peer, past, await past.page(peer.names, after))
+/**
+ * What a peer missed though its link lives: what came after a position was never heard here. It is given before anything newer.
+ *
+ * @returns `undefined` where there is nothing to be given, or not to this link.
+ */
+export function makeUp<Context>(
+  peer: HubPeer<Context>,
+  past: Past,
+  after: string,
+): Promise<void> | undefined {
+  if (peer.hasEnded || peer.names.length === 0) return undefined
+  if (peer.isHeld) {
+    // Where it stands by now only its client knows.
+    peer.close({ code: closeCode.serverError, reason: 'what was missed is to be read anew' })
+    return undefined
+  }
+  peer.hold()
+  return past.page(peer.names, after).then((page) => giveFrom(peer, past, page))
 }
 
 /** From the first page on. */

@@ -252,20 +252,11 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       )
   }
 
-  /** The broker has missed something: everybody is given what history says of it, before anything newer. */
+  /** The broker has missed something. */
   function makeUpAll(after: string): void {
     outgoing.flush()
     past.changed()
-    for (const peer of peers) {
-      if (peer.hasEnded || peer.names.length === 0) continue
-      if (peer.isHeld) {
-        // Where it stands by now only its client knows.
-        peer.close({ code: closeCode.serverError, reason: 'what was missed is to be read anew' })
-        continue
-      }
-      peer.hold()
-      makeUp(peer, past, after).catch((error) => lose(peer, error))
-    }
+    for (const peer of peers) makeUp(peer, past, after)?.catch((error) => lose(peer, error))
   }
 
   function lose(peer: HubPeer<Context>, error: unknown): void {

@@ -37,6 +37,12 @@ const typeMapping = { 36: Buffer, 61: Buffer, 37: Array } as never
 
 /** @throws TypeError when it is none of those that we know. */
 export function checkClient(client: RedisClient): void {
+  const { options } = client as { readonly options?: { readonly keyPrefix?: string } }
+  if (typeof options?.keyPrefix === 'string' && options.keyPrefix !== '') {
+    throw new TypeError(
+      '`client` must have no `keyPrefix`: it would change some of the names and not those within scripts. Give the hub a `prefix`',
+    )
+  }
   if ('callBuffer' in client || ('sendCommand' in client && 'destroy' in client)) return
   throw new TypeError('`client` must be a client of `ioredis` or of `redis` (node-redis 5 or later)')
 }

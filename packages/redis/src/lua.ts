@@ -80,18 +80,22 @@ end
 
 /** What keeps history within its bounds. */
 const eviction = `
+-- A Redis that is full lets nothing be written, and much be read.
+local isChanged = false
+
 local function read(key)
   local known = call('HGET', logs, key)
   if not known then return nil end
   local b, id = string.match(known, '^(%d+) (.+)$')
-  local e, n = split(id)
-  local found = { key = key, bytes = tonumber(b), e = e, n = n }
   if call('EXISTS', key) == 0 then
     -- Taken away by Redis: nobody can tell any more what was in it.
-    bytes = bytes - found.bytes
-    found.bytes, found.e, found.n = 0, epoch, number
+    bytes, forgottenE, forgottenN, isChanged = bytes - tonumber(b), epoch, number, true
+    call('HDEL', logs, key)
+    call('ZREM', fresh, key)
+    return nil
   end
-  return found
+  local e, n = split(id)
+  return { key = key, bytes = tonumber(b), e = e, n = n }
 end
 
 local function save(found)
@@ -112,6 +116,7 @@ local function evict(found, count, isOver)
       last = entry[1]
     end
     if last then
+      isChanged = true
       found.e, found.n = split(last)
       call('XTRIM', found.key, 'MINID', idOf(found.e, found.n + 1))
     end
@@ -136,7 +141,7 @@ local function evictStale(maxTotal, oldest)
       save(found)
       break
     end
-    bytes = bytes - found.bytes
+    bytes, isChanged = bytes - found.bytes, true
     if isAfter(found.e, found.n, forgottenE, forgottenN) then forgottenE, forgottenN = found.e, found.n end
     call('UNLINK', key)
     call('HDEL', logs, key)
@@ -171,40 +176,40 @@ if given then
   if tonumber(last) > batch then return redis.error_reply('STALE a later batch of this writer is stored already') end
 end
 
+local touched = {}
+for place = 6, #KEYS do
+  local key = KEYS[place]
+  local found = read(key) or { key = key, bytes = 0, e = forgottenE, n = forgottenN, isNew = true }
+  found.added = 0
+  touched[place] = found
+end
+
 local count = #places / 2
 local before, first = idOf(epoch, number), number + 1
 number = number + count
 local id = idOf(epoch, number)
+-- First what a Redis that is full refuses: then nothing has been done.
 call('HSET', meta, 'number', text(number))
 call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
 
-local touched = {}
 local at, prefix = text(now), text(epoch) .. '-'
 for place = 1, count do
-  local key = KEYS[6 + string.byte(places, 2 * place - 1) * 256 + string.byte(places, 2 * place)]
-  local found = touched[key]
-  if not found then
-    found = read(key)
-    if not found then
-      call('UNLINK', key)
-      found = { key = key, bytes = 0, e = forgottenE, n = forgottenN }
-    end
-    found.added = 0
-    touched[key] = found
+  local found = touched[6 + string.byte(places, 2 * place - 1) * 256 + string.byte(places, 2 * place)]
+  if found.isNew then
+    call('UNLINK', found.key)
+    found.isNew = false
   end
   local record = ARGV[10 + 2 * place]
-  call('XADD', key, prefix .. text(first + place - 1), at, record)
+  call('XADD', found.key, prefix .. text(first + place - 1), at, record)
   local size = sizeOf(record)
   found.bytes, bytes, found.added = found.bytes + size, bytes + size, found.added + 1
 end
-for _, key in ipairs(KEYS) do
-  local found = touched[key]
-  if found then
-    evict(found, found.added + 1, function(_, kept) return kept > maxMessages or found.bytes > maxBytes end)
-    save(found)
-    call('ZADD', fresh, now, key)
-  end
+for place = 6, #KEYS do
+  local found = touched[place]
+  evict(found, found.added + 1, function(_, kept) return kept > maxMessages or found.bytes > maxBytes end)
+  save(found)
+  call('ZADD', fresh, now, found.key)
 end
 evictStale(maxTotal, now - age)
 
@@ -249,9 +254,9 @@ local lost, heads = {}, {}
 for place = 5, #KEYS do
   local found = read(KEYS[place])
   if found then
-    local isOld = function(at) return at < now - age end
-    evict(found, 1, isOld)
-    save(found)
+    local e, n = found.e, found.n
+    evict(found, 1, function(at) return at < now - age end)
+    if found.e ~= e or found.n ~= n then save(found) end
   end
   local e, n = forgottenE, forgottenN
   if found then e, n = found.e, found.n end
@@ -261,7 +266,7 @@ for place = 5, #KEYS do
     heads[#heads + 1] = { key = KEYS[place], place = text(place - 5), from = '(' .. idOf(afterE, afterN), list = {}, at = 1, more = true }
   end
 end
-saveAll()
+if isChanged then saveAll() end
 
 local reply = { upTo, '', table.concat(lost, ' '), '' }
 local size = 0
@@ -311,7 +316,7 @@ return reply
 /** Where it all stands. KEYS: as above. ARGV: what is known; most bytes of all, oldest age. @returns the id of the newest. */
 export const checkLua: string = `${enter}${eviction}
 evictStale(tonumber(ARGV[4]), now - tonumber(ARGV[5]))
-saveAll()
+if isChanged then saveAll() end
 return idOf(epoch, number)
 `
 

@@ -204,6 +204,7 @@ describe.skipIf(!hasRedis)('when Redis', () => {
     const error = await failureOf(node.hub.publish('a', '2'))
     expect(error.message).toBe('Redis is full (maxmemory), and keeps nothing more; nothing was published')
     expect(error.mayBePublished).toBe(false)
+    expect((await node.broker.history(['a'], position)).messages.map(({ data }) => data)).toEqual(['"1"'])
     await redis.command('CONFIG', 'SET', 'maxmemory', '0')
     await node.hub.publish('a', '3')
     await eventually(() => follower.told.length === 2)

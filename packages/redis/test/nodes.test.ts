@@ -1,4 +1,5 @@
 import { createPublisher, redisBroker } from '@eitherway/redis'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, follow, startNode, startProgram } from './nodes.ts'
 import { clients, hasRedis, type RedisServer, startRedis } from './server.ts'
@@ -215,6 +216,7 @@ describe.skipIf(!hasRedis)('hubs on many nodes', () => {
     ['maxQueuedBytes', { maxQueuedBytes: Number.NaN }, 'must be a number over 0, got NaN'],
     ['history', { history: { messages: -1 } }, '`history.messages` must be a number of 0 or more, got -1'],
     ['client', { client: {} as never }, '`client` must be a client of `ioredis` or of `redis`'],
+    ['keyPrefix', { client: new Redis({ lazyConnect: true, keyPrefix: 'x:' }) }, 'must have no `keyPrefix`'],
   ])('a wrong `%s` is told', (_, wrong, message) => {
     expect(() => redisBroker({ client: clients['ioredis']?.(redis.port) as never, ...wrong })).toThrow(
       message,

@@ -77,13 +77,19 @@ function planOf(seed: number): Plan {
     else if (dice < 60) actions.push({ at, type: 'redis forgets answers', count: 1 + upTo(3) })
     else if (dice < 70) actions.push({ at, type: 'redis pauses', ms: upTo(4_000) })
     else if (dice < 78) actions.push({ at, type: 'redis copies' })
-    else
-      actions.push({
-        at,
-        type: 'redis restarts',
-        downMs: upTo(3_000),
-        data: oneOf(['all', 'none', 'behind', 'behind']),
-      })
+    else {
+      const data = oneOf(['all', 'none', 'behind', 'behind'] as const)
+      actions.push({ at, type: 'redis restarts', downMs: upTo(3_000), data })
+      if (data === 'behind') {
+        const copied = Math.max(0, at - upTo(300))
+        actions.push({ at: copied, type: 'redis copies' })
+        publish(copied + upTo(at - copied))
+      }
+      // The power fails: nobody is left who knows.
+      if (random() < 0.3) {
+        for (let node = 0; node < nodes; node += 1) actions.push({ at: at + 1, type: 'node restarts', node })
+      }
+    }
     // What is published around a fault is what it may harm.
     if (random() < 0.8) publish(Math.min(faultyMs - 1, Math.max(0, at + upTo(200) - 100)))
   }

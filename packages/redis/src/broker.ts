@@ -74,8 +74,6 @@ export function redisBroker(options: RedisOptions): RedisBroker {
     },
     onLost(after) {
       for (const tell of losers) tell(toId(after))
-      // Where messages were lost, this may have been lost as well.
-      tellAll()
     },
     onPost: relay.hear,
   })
@@ -101,6 +99,11 @@ export function redisBroker(options: RedisOptions): RedisBroker {
     isChecking = false
     if (!('value' in found) || closed) return
     if (isAfter(published, reader.position)) reader.skip(found.value)
+    if (found.value.epoch !== published.epoch) {
+      // Another life of Redis, or what it held is lost: what was said here may be of some time ago.
+      presence.renew()
+      tellAll()
+    }
     published = found.value
   }
   const timers = [setInterval(() => void look(), checkMs), setInterval(tellAll, tellMs)]

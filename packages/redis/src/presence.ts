@@ -9,6 +9,8 @@ import { createScript } from './script.ts'
 export interface NodePresence extends Presence {
   /** Says that this node lives, and what has changed. To be called every few seconds. */
   tell(): Promise<void>
+  /** Redis may hold what was said some time ago: all is told anew. */
+  renew(): void
 }
 
 /** A node that was not heard of for so long counts no more. */
@@ -34,6 +36,7 @@ export function createPresence(
   /** Whether anything was told since it was told from the beginning. */
   let hasTold = false
   let isWhole = false
+  let renewals = 0
   let current: Promise<void> | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -41,10 +44,14 @@ export function createPresence(
   function tell(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
-    current ??= send().finally(() => {
-      current = undefined
-      if (changed.size > 0) schedule()
-    })
+    current ??= send()
+      // What failed is told again by the next heartbeat, and not at once: Redis may be away.
+      .then(() => {
+        if (changed.size > 0 || !isWhole) schedule()
+      })
+      .finally(() => {
+        current = undefined
+      })
     return current
   }
 
@@ -58,6 +65,7 @@ export function createPresence(
 
   async function send(): Promise<void> {
     const told = changed
+    const before = renewals
     changed = new Set()
     try {
       const first = isWhole ? [...told] : [...counts.keys()]
@@ -83,7 +91,7 @@ export function createPresence(
         hasTold ||= part.some((channel) => counts.has(channel))
         if (counts.size === 0) hasTold = false
       }
-      isWhole = true
+      isWhole = before === renewals
     } catch (error) {
       isWhole = false
       hasTold = false
@@ -111,5 +119,10 @@ export function createPresence(
       return (counts.get(channel) ?? 0) + Number(outcome.value)
     },
     tell,
+    renew() {
+      renewals += 1
+      isWhole = false
+      schedule()
+    },
   }
 }

@@ -17,6 +17,7 @@ await script(() => {
   const passed = runNode('node_modules/vitest/vitest.mjs', [
     'run',
     'packages/interop/test/simulation.test.ts',
+    'packages/interop/test/simulation-nodes.test.ts',
   ])
   if (!passed) process.exitCode = 1
 })

@@ -39,6 +39,12 @@ const parts = [
     present: () => onPath('haproxy'),
   },
   {
+    name: 'redis',
+    enables: 'tests with Redis',
+    packages: ['redis-server'],
+    present: () => onPath('redis-server'),
+  },
+  {
     // Debian's packages belong to /usr/bin/python3, which need not be the first `python3` in the PATH.
     name: 'python',
     enables: 'tests with Python clients and servers',

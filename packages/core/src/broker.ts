@@ -40,8 +40,14 @@ export interface Broker {
    * @returns the id, once the message is stored.
    */
   publish(channel: string, event: string, data: string | Uint8Array): Promise<string>
-  /** Hears from now on. @returns its undo. */
-  subscribe(listener: BrokerListener): () => void
+  /**
+   * Hears from now on.
+   *
+   * @param onLost - told where messages after this position will not be heard, as after a failure of what spreads them: who has
+   * been given all up to there is to be given what {@link Broker.history} says of the rest. Called before what comes next is heard.
+   * @returns its undo.
+   */
+  subscribe(listener: BrokerListener, onLost?: (after: string) => void): () => void
   /** The id after which the next message will be: that of the newest, or one before the first. At once, where it is known. */
   position(): string | Promise<string>
   /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
@@ -51,6 +57,21 @@ export interface Broker {
    * has its link. @defaultValue none: whoever spreads requests over several hubs has to send each client's to the same one
    */
   readonly relay?: Relay
+  /** How many follow a channel on all nodes together, where they can tell. @defaultValue none: each hub counts its own */
+  readonly presence?: Presence
+}
+
+/** Adds up how many follow each channel on all nodes. */
+export interface Presence {
+  /** So many more follow a channel here, or fewer, from now on. */
+  add(channel: string, change: number): void
+  /**
+   * How many follow a channel on all nodes: exact for this one, a moment old for the others. A node that dies counts for some seconds
+   * more.
+   *
+   * @throws (by rejection) Error when the others cannot be asked.
+   */
+  count(channel: string): Promise<number>
 }
 
 /** Answers what another node asks. What it rejects with is told to nobody: the asker learns only that there is no answer. */

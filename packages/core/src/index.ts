@@ -8,7 +8,7 @@ export { AcceptedLink } from './accepted.ts'
 export { addressOf } from './address.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export { type BinaryLibrary, binaryFormat } from './binary-format.ts'
-export type { Answer, Broker, BrokerListener, History, HistoryBounds, Relay } from './broker.ts'
+export type { Answer, Broker, BrokerListener, History, HistoryBounds, Presence, Relay } from './broker.ts'
 export {
   type Close,
   checkClose,

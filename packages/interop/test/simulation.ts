@@ -7,7 +7,7 @@ import { codec as wsCodec } from '@eitherway/ws/codec'
 import { vi } from 'vitest'
 
 /** One thing that happens at a time of its own, in virtual milliseconds. */
-type Action = { readonly at: number } & (
+export type Action = { readonly at: number } & (
   | { readonly type: 'publish'; readonly channel: string; readonly count: number }
   /** `which` in [0, 1) chooses among the links that there are then. */
   | { readonly type: 'cut' | 'stall'; readonly which: number }
@@ -57,7 +57,7 @@ const wires: Readonly<Record<'sse' | 'ws', Wire>> = {
   sse: { name: 'sse', direction: 'one-way', codec: sseCodec, unit: 'bytes' },
   ws: { name: 'ws', direction: 'two-way', codec: wsCodec, unit: 'messages' },
 }
-const allChannels = ['a', 'b', 'c'] as const
+export const allChannels = ['a', 'b', 'c'] as const
 
 /** How long faults happen, and how long the rest may take to come right. */
 const faultyMs = 20_000
@@ -178,7 +178,7 @@ function faultOf(random: () => number, at: number, channels: readonly string[], 
 }
 
 /** The only time and chance from here on are the seed's. @returns its undo. */
-function replaceWorld(seed: number): () => void {
+export function replaceWorld(seed: number): () => void {
   const random = seeded(seed ^ 0x5eed)
   vi.useFakeTimers({
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
@@ -204,7 +204,7 @@ function replaceWorld(seed: number): () => void {
 
 const { setImmediate } = globalThis
 /** Everything that waits for nothing but its turn has had it. */
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 async function run(seed: number, plan: Plan, tracing: boolean): Promise<Outcome> {
   const start = performance.now()
@@ -370,7 +370,7 @@ async function run(seed: number, plan: Plan, tracing: boolean): Promise<Outcome>
 }
 
 /** All that was published, by any broker: the truth that clients are held against. */
-interface Ledger {
+export interface Ledger {
   /** A broker that answers in its own time, and whose publications are written down. */
   watch(broker: Broker, plan: Plan, random: () => number, fail: (problem: string) => void): Broker
   /** Where an id stands among those of all brokers; -1 for `''`. */
@@ -464,7 +464,7 @@ function createLedger(): Ledger {
   return ledger
 }
 
-interface WatchOptions {
+export interface WatchOptions {
   readonly number: number
   readonly wire: 'sse' | 'ws'
   readonly channels: readonly string[]
@@ -475,7 +475,7 @@ interface WatchOptions {
 }
 
 /** A client, and what it was promised. */
-interface Watched {
+export interface Watched {
   perform(action: Extract<Action, { client: number }>): void
   /** What must hold at any moment. */
   check(): void
@@ -496,7 +496,7 @@ interface Following {
   excused: boolean
 }
 
-function watchClient({ number, wire, channels, network, ledger, fail, note }: WatchOptions): Watched {
+export function watchClient({ number, wire, channels, network, ledger, fail, note }: WatchOptions): Watched {
   const name = `client ${number}`
   const followings = new Map<string, Following>(
     allChannels.map((channel) => [channel, { from: undefined, last: -1, excused: false }]),

@@ -1,5 +1,6 @@
+import { closeCode } from '@eitherway/core'
 import type { Greetings } from './greetings.ts'
-import type { Past } from './past.ts'
+import type { Page, Past } from './past.ts'
 import type { HubPeer } from './peer.ts'
 
 /**
@@ -50,11 +51,37 @@ async function sayingSo<Context, T>(
 
 /** Reads what was missed a page at a time, each when there is room for it: a reader that stands still keeps one page alive. */
 async function replay<Context>(peer: HubPeer<Context>, past: Past, greetings: Greetings): Promise<void> {
-  let channels = peer.names
-  let page = await sayingSo(peer, greetings, past.page(channels, peer.lastEventId))
-  const { position } = page
+  const page = await sayingSo(peer, greetings, past.page(peer.names, peer.lastEventId))
   const from = page.gap === undefined ? peer.lastEventId : ''
   for (const chunk of greetings.for(peer.encoder, from)) peer.write(chunk)
+  await giveFrom(peer, past, page)
+}
+
+/**
+ * What a peer missed though its link lives: what came after a position was never heard here. It is given before anything newer.
+ *
+ * @returns `undefined` where there is nothing to be given, or not to this link.
+ */
+export function makeUp<Context>(
+  peer: HubPeer<Context>,
+  past: Past,
+  after: string,
+): Promise<void> | undefined {
+  if (peer.hasEnded || peer.names.length === 0) return undefined
+  if (peer.isHeld) {
+    // Where it stands by now only its client knows.
+    peer.close({ code: closeCode.serverError, reason: 'what was missed is to be read anew' })
+    return undefined
+  }
+  peer.hold()
+  return past.page(peer.names, after).then((page) => giveFrom(peer, past, page))
+}
+
+/** From the first page on. */
+async function giveFrom<Context>(peer: HubPeer<Context>, past: Past, first: Page): Promise<void> {
+  let channels = peer.names
+  let page = first
+  const { position } = page
   const known = new Set([position])
   let isBehind = false
   for (;;) {

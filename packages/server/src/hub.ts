@@ -15,7 +15,7 @@ import {
   turnAway,
 } from '@eitherway/core'
 import { type Authorized, createJudge } from './admission.ts'
-import { catchUp } from './catch-up.ts'
+import { catchUp, makeUp } from './catch-up.ts'
 import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
@@ -56,6 +56,13 @@ export interface Hub<Context = undefined> {
   onMessage(handler: (message: Received, peer: Peer<Context>) => unknown): () => void
   /** The peers that are connected now. */
   readonly peers: ReadonlySet<Peer<Context>>
+  /**
+   * How many peers follow a channel: on all nodes, where the broker can tell, and otherwise here. A node that dies counts for some
+   * seconds more.
+   *
+   * @throws (by rejection) Error when the other nodes cannot be asked.
+   */
+  count(channel: string): Promise<number>
   /** Counts of what happened and how it stands. Cheap enough to be asked each second. */
   stats(): HubStats
   /**
@@ -109,11 +116,14 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
 
   const outgoing = createOutgoing((channel) => followers.get(channel))
   const past = createPast(broker, nowMs)
-  const unsubscribe = broker.subscribe((channel, message) => {
-    counts.heard()
-    past.changed()
-    outgoing.add(channel, message, policyOf(channel))
-  })
+  const unsubscribe = broker.subscribe(
+    (channel, message) => {
+      counts.heard()
+      past.changed()
+      outgoing.add(channel, message, policyOf(channel))
+    },
+    (after) => makeUpAll(after),
+  )
   const greetings = createGreetings(retryMs, heartbeatMs)
   const heartbeats = createHeartbeats(heartbeatMs)
   const expiries = createExpiries(() => Date.now())
@@ -245,6 +255,13 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       )
   }
 
+  /** The broker has missed something. */
+  function makeUpAll(after: string): void {
+    outgoing.flush()
+    past.changed()
+    for (const peer of peers) makeUp(peer, past, after)?.catch((error) => lose(peer, error))
+  }
+
   function lose(peer: HubPeer<Context>, error: unknown): void {
     peer.close({ code: closeCode.serverError, reason: 'what was missed could not be read' })
     tell(error)
@@ -275,6 +292,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     const readers = followers.get(channel)
     if (readers === undefined) followers.set(channel, new Set([peer]))
     else readers.add(peer)
+    broker.presence?.add(channel, 1)
   }
 
   function forget(peer: HubPeer<Context>, close: Close): void {
@@ -287,7 +305,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     signal('eitherway:peer:close', () => ({ peer, close }))
     for (const channel of peer.names) {
       const readers = followers.get(channel)
-      readers?.delete(peer)
+      if (readers?.delete(peer)) broker.presence?.add(channel, -1)
       if (readers?.size === 0) followers.delete(channel)
     }
   }
@@ -312,6 +330,12 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
 
   return {
     peers,
+    async count(channel) {
+      checkName('channel', channel)
+      return broker.presence === undefined
+        ? (followers.get(channel)?.size ?? 0)
+        : await broker.presence.count(channel)
+    },
     stats() {
       const { readers, bytes } = pressure.now
       return counts.with({

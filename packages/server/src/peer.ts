@@ -162,6 +162,10 @@ export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
   get names(): readonly string[] {
     return this.#channels
   }
+  /** What is published waits. */
+  get isHeld(): boolean {
+    return this.#held
+  }
   get hasEnded(): boolean {
     return this.#hasEnded
   }

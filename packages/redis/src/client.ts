@@ -1,0 +1,80 @@
+/** What a command is made of, and a reply: text goes as UTF-8, and comes as bytes. */
+export type Argument = string | Buffer
+
+/** What is needed of a client of `ioredis`, version 5 or later. */
+export interface IoredisClient {
+  callBuffer(command: string, args: Argument[]): Promise<unknown>
+  duplicate(): IoredisClient
+  disconnect(reconnect?: boolean): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** What is needed of a client of `redis` (node-redis), version 5 or later. */
+export interface NodeRedisClient {
+  sendCommand(args: readonly Argument[], options: { readonly typeMapping: never }): Promise<unknown>
+  duplicate(): NodeRedisClient
+  connect(): Promise<unknown>
+  destroy(): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/**
+ * A client of `ioredis` or of `redis`, as the application has set it up: its address, its credentials, TLS. It is only the
+ * pattern: connections of our own are made by its `duplicate()`, and it is neither used nor closed, nor need it be connected.
+ */
+export type RedisClient = IoredisClient | NodeRedisClient
+
+/** One connection's commands. */
+export interface Wire {
+  /** @returns the reply, its texts as Buffers. */
+  send(args: readonly Argument[]): Promise<unknown>
+  /** Drops the connection. What is under way fails. */
+  end(): void
+}
+
+/** How RESP's kinds come out of node-redis: texts as Buffers, and a map as a flat list, as RESP 2 has it. */
+const typeMapping = { 36: Buffer, 61: Buffer, 37: Array } as never
+
+/** @throws TypeError when it is none of those that we know. */
+export function checkClient(client: RedisClient): void {
+  const { options } = client as { readonly options?: { readonly keyPrefix?: string } }
+  if (typeof options?.keyPrefix === 'string' && options.keyPrefix !== '') {
+    throw new TypeError(
+      '`client` must have no `keyPrefix`: it would change some of the names and not those within scripts. Give the hub a `prefix`',
+    )
+  }
+  if ('callBuffer' in client || ('sendCommand' in client && 'destroy' in client)) return
+  throw new TypeError('`client` must be a client of `ioredis` or of `redis` (node-redis 5 or later)')
+}
+
+/** Makes a connection after a client's pattern. It may still be on its way: what is sent meanwhile waits for it. */
+export function openWire(pattern: RedisClient): Wire {
+  if ('callBuffer' in pattern) {
+    const client = pattern.duplicate()
+    // Every command tells its own failure; without a listener the library prints it as well.
+    client.on('error', () => undefined)
+    return {
+      send: ([command, ...args]) => client.callBuffer(String(command), args),
+      end: () => client.disconnect(),
+    }
+  }
+  const client = pattern.duplicate()
+  // As above; and without a listener an error would end the process.
+  client.on('error', () => undefined)
+  // A reply comes only after it has succeeded; when it fails, so does what waits for it.
+  const connected = client.connect()
+  connected.catch(() => undefined)
+  return {
+    async send(args) {
+      await connected
+      return client.sendCommand(args, { typeMapping })
+    },
+    end() {
+      try {
+        client.destroy()
+      } catch {
+        // It was closed already, which the library takes for a mistake.
+      }
+    },
+  }
+}

@@ -1,0 +1,372 @@
+/*
+ * What runs in Redis. Numbers are doubles there: an epoch, in microseconds, stays exact until the year 2255.
+ *
+ * Keys of channels that are evicted, or given up with all else, are not among KEYS: nobody can know them before. They have the hub's
+ * hash tag, and so are where the script is.
+ */
+
+/**
+ * What every step begins with: which epoch it is.
+ *
+ * An epoch is one life of one Redis process, `INFO`'s `run_id`, as an id handed out in one may be unknown to the next. A process that
+ * has the data of the last one goes on with its number under a new epoch, and `lineage` says up to where the one before is known; all
+ * positions up to there stay good. Whoever asks says what it knows of: if that is more than Redis does, Redis has lost it, and so all
+ * that was kept is given up, together with the lineage: every position from before is a gap. The same when nobody is left who knows
+ * of anything: what Redis has may then be all, or not.
+ *
+ * KEYS: meta, log, logs, fresh. ARGV: the epoch and the number of the newest message that the asker knows of; 1 when it has waited
+ * for somebody who knows more.
+ */
+const enter = `
+local meta, log, logs, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local call = redis.call
+local function text(number) return string.format('%.0f', number) end
+local function idOf(e, n) return text(e) .. '-' .. text(n) end
+local function split(id)
+  local e, n = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(e), tonumber(n)
+end
+local function isAfter(e, n, otherE, otherN) return e > otherE or (e == otherE and n > otherN) end
+
+local time = call('TIME')
+local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now = math.floor(micros / 1000)
+local knownE, knownN = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local state = call('HMGET', meta, 'epoch', 'number', 'run', 'lineage', 'bytes', 'forgotten', 'logBytes', 'mark')
+local epoch, number, lineage, bytes = tonumber(state[1] or ''), tonumber(state[2] or ''), state[4] or '', tonumber(state[5] or '')
+local forgottenE, forgottenN = split(state[6] or '0-0')
+
+local function start(run, isLinked)
+  local top = call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local before = epoch and idOf(epoch, number) or ''
+  epoch = math.max(micros, (epoch or 0) + 1, knownE + 1, (top and split(top[1]) or 0) + 1)
+  if isLinked then
+    lineage = lineage .. before .. ' '
+    local _, lives = string.gsub(lineage, ' ', ' ')
+    if lives > 20 then lineage = string.gsub(lineage, '^%S+ ', '') end
+  else
+    number, lineage, bytes = 0, '', 0
+    forgottenE, forgottenN = epoch, 0
+  end
+  call('HSET', meta, 'epoch', text(epoch), 'number', text(number), 'run', run, 'lineage', lineage,
+    'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN))
+  if not isLinked then
+    for _, key in ipairs(call('HKEYS', logs)) do call('UNLINK', key) end
+    for _, key in ipairs(call('ZRANGE', fresh, 0, -1)) do call('UNLINK', key) end
+    call('UNLINK', logs, fresh)
+  end
+  call('XADD', log, idOf(epoch, number), 'p', isLinked and before or '')
+end
+
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+local isWhole = epoch ~= nil
+if isWhole then
+  local channels = call('HLEN', logs)
+  isWhole = channels == call('ZCARD', fresh) and (bytes == 0 or channels > 0) and not isAfter(knownE, knownN, epoch, number)
+  for e, n in string.gmatch(lineage, '(%d+)%-(%d+)') do
+    if tonumber(e) == knownE and knownN > tonumber(n) then isWhole = false end
+  end
+end
+if not isWhole then
+  start(run, false)
+elseif run ~= state[3] then
+  local isWitness = knownE >= (tonumber(string.match(lineage, '^%d+') or '') or epoch)
+  if not isWitness and ARGV[3] ~= '1' then return redis.error_reply('UNSURE whether Redis has all that was published') end
+  start(run, isWitness)
+end
+`
+
+/** What keeps history within its bounds. */
+const eviction = `
+-- A Redis that is full lets nothing be written, and much be read.
+local isChanged = false
+
+local function read(key)
+  local known = call('HGET', logs, key)
+  if not known then return nil end
+  local b, id = string.match(known, '^(%d+) (.+)$')
+  if call('EXISTS', key) == 0 then
+    -- Taken away by Redis: nobody can tell any more what was in it.
+    bytes, forgottenE, forgottenN, isChanged = bytes - tonumber(b), epoch, number, true
+    call('HDEL', logs, key)
+    call('ZREM', fresh, key)
+    return nil
+  end
+  local e, n = split(id)
+  return { key = key, bytes = tonumber(b), e = e, n = n }
+end
+
+local function save(found)
+  call('HSET', logs, found.key, text(found.bytes) .. ' ' .. idOf(found.e, found.n))
+end
+
+local function sizeOf(record) return #record - 2 - string.byte(record, 2) end
+
+local function evict(found, count, isOver)
+  local kept = call('XLEN', found.key)
+  while kept > 0 do
+    local list = call('XRANGE', found.key, '-', '+', 'COUNT', count)
+    local gone, last = 0, nil
+    for _, entry in ipairs(list) do
+      if not isOver(tonumber(entry[2][1]), kept) then break end
+      local size = sizeOf(entry[2][2])
+      found.bytes, bytes, kept, gone = found.bytes - size, bytes - size, kept - 1, gone + 1
+      last = entry[1]
+    end
+    if last then
+      isChanged = true
+      found.e, found.n = split(last)
+      call('XTRIM', found.key, 'MINID', idOf(found.e, found.n + 1))
+    end
+    if gone < count then break end
+    count = 64
+  end
+  return kept
+end
+
+local function evictStale(maxTotal, oldest)
+  for _ = 1, 100 do
+    local stalest = call('ZRANGE', fresh, 0, 0, 'WITHSCORES')
+    local key = stalest[1]
+    if not key then break end
+    local isOld = tonumber(stalest[2]) < oldest
+    if not isOld and bytes <= maxTotal then break end
+    local found = read(key) or { key = key, bytes = 0, e = epoch, n = number }
+    if isOld then
+      local last = call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+      if last then found.e, found.n = split(last[1]) end
+    elseif evict(found, 1, function() return bytes > maxTotal end) > 0 then
+      save(found)
+      break
+    end
+    bytes, isChanged = bytes - found.bytes, true
+    if isAfter(found.e, found.n, forgottenE, forgottenN) then forgottenE, forgottenN = found.e, found.n end
+    call('UNLINK', key)
+    call('HDEL', logs, key)
+    call('ZREM', fresh, key)
+  end
+end
+
+local function saveAll()
+  call('HSET', meta, 'number', text(number), 'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN))
+end
+`
+
+/**
+ * Numbers, stores and spreads a batch.
+ *
+ * KEYS: as above, the writer, then each channel once. ARGV: what is known; most messages and bytes of a channel, of all, oldest age;
+ * bytes of the log; the batch's number; for each message the place of its channel, in two bytes; then head and record of each.
+ *
+ * A writer's batches have numbers, so that one whose answer was lost can be sent again, and one that was given up cannot come after
+ * the next.
+ *
+ * @returns the id of the last.
+ */
+export const publishLua: string = `${enter}${eviction}
+local writer = KEYS[5]
+local maxMessages, maxBytes, maxTotal, age, maxLog = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local batch, places = tonumber(ARGV[9]), ARGV[10]
+local given = call('GET', writer)
+if given then
+  local last, id = string.match(given, '^(%d+) (.+)$')
+  if tonumber(last) == batch then return id end
+  if tonumber(last) > batch then return redis.error_reply('STALE a later batch of this writer is stored already') end
+end
+
+local touched = {}
+for place = 6, #KEYS do
+  local key = KEYS[place]
+  local found = read(key) or { key = key, bytes = 0, e = forgottenE, n = forgottenN, isNew = true }
+  found.added = 0
+  touched[place] = found
+end
+
+local count = #places / 2
+local before, first = idOf(epoch, number), number + 1
+number = number + count
+local id = idOf(epoch, number)
+-- First what a Redis that is full refuses: then nothing has been done.
+call('HSET', meta, 'number', text(number))
+call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
+call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
+
+local at, prefix = text(now), text(epoch) .. '-'
+for place = 1, count do
+  local found = touched[6 + string.byte(places, 2 * place - 1) * 256 + string.byte(places, 2 * place)]
+  if found.isNew then
+    call('UNLINK', found.key)
+    found.isNew = false
+  end
+  local record = ARGV[10 + 2 * place]
+  call('XADD', found.key, prefix .. text(first + place - 1), at, record)
+  local size = sizeOf(record)
+  found.bytes, bytes, found.added = found.bytes + size, bytes + size, found.added + 1
+end
+for place = 6, #KEYS do
+  local found = touched[place]
+  evict(found, found.added + 1, function(_, kept) return kept > maxMessages or found.bytes > maxBytes end)
+  save(found)
+  call('ZADD', fresh, now, found.key)
+end
+evictStale(maxTotal, now - age)
+
+-- The log keeps what came after the last mark but one.
+local logBytes = tonumber(state[7] or '0')
+for argument = 11, #ARGV do logBytes = logBytes + #ARGV[argument] end
+if logBytes > maxLog / 2 then
+  if state[8] and state[8] ~= '' then call('XTRIM', log, 'MINID', state[8]) end
+  call('HSET', meta, 'mark', id)
+  logBytes = 0
+end
+call('HSET', meta, 'logBytes', text(logBytes))
+saveAll()
+return id
+`
+
+/**
+ * A page of history.
+ *
+ * KEYS: as above, then the channels. ARGV: what is known; oldest age; the position after which, its epoch and number; the id up to
+ * which, or nothing; most bytes.
+ *
+ * @returns the id up to which; what is wrong with the position, or nothing; the places of the channels with a gap, with spaces
+ * between; 1 where there is more; then id, channel's place and record of each.
+ */
+export const historyLua: string = `${enter}${eviction}
+local age, afterE, afterN, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
+local upTo = ARGV[7] ~= '' and ARGV[7] or idOf(epoch, number)
+local upToE, upToN = split(upTo)
+
+local known
+if afterE == epoch then known = afterN <= number and '' or 'unknown' end
+local root = epoch
+for e, n in string.gmatch(lineage, '(%d+)%-(%d+)') do
+  root = math.min(root, tonumber(e))
+  if tonumber(e) == afterE then known = afterN <= tonumber(n) and '' or 'epoch' end
+end
+if not known then known = afterE < root and 'epoch' or 'unknown' end
+if known ~= '' then return { upTo, known, '', '' } end
+
+local lost, heads = {}, {}
+for place = 5, #KEYS do
+  local found = read(KEYS[place])
+  if found then
+    local e, n = found.e, found.n
+    evict(found, 1, function(at) return at < now - age end)
+    if found.e ~= e or found.n ~= n then save(found) end
+  end
+  local e, n = forgottenE, forgottenN
+  if found then e, n = found.e, found.n end
+  if isAfter(e, n, afterE, afterN) then
+    lost[#lost + 1] = text(place - 5)
+  elseif found then
+    heads[#heads + 1] = { key = KEYS[place], place = text(place - 5), from = '(' .. idOf(afterE, afterN), list = {}, at = 1, more = true }
+  end
+end
+if isChanged then saveAll() end
+
+local reply = { upTo, '', table.concat(lost, ' '), '' }
+local size = 0
+local count = math.max(8, math.floor(512 / math.max(1, #heads)))
+local isOpen = #heads > 0
+while isOpen do
+  isOpen = false
+  -- Up to here every channel has been read.
+  local edgeE, edgeN = upToE, upToN
+  for _, head in ipairs(heads) do
+    if head.more and head.at > #head.list then
+      head.list, head.at = call('XRANGE', head.key, head.from, upTo, 'COUNT', count), 1
+      head.more = #head.list == count
+      if head.more then head.from = '(' .. head.list[count][1] end
+    end
+    if head.more then
+      isOpen = true
+      local e, n = split(head.list[#head.list][1])
+      if isAfter(edgeE, edgeN, e, n) then edgeE, edgeN = e, n end
+    end
+  end
+  local found = {}
+  for _, head in ipairs(heads) do
+    while head.at <= #head.list do
+      local entry = head.list[head.at]
+      local e, n = split(entry[1])
+      if isAfter(e, n, edgeE, edgeN) then break end
+      found[#found + 1] = { e = e, n = n, id = entry[1], place = head.place, record = entry[2][2] }
+      head.at = head.at + 1
+    end
+  end
+  table.sort(found, function(one, other) return isAfter(other.e, other.n, one.e, one.n) end)
+  for _, entry in ipairs(found) do
+    if size >= maxBytes then
+      reply[4] = '1'
+      return reply
+    end
+    size = size + sizeOf(entry.record) + 64
+    reply[#reply + 1] = entry.id
+    reply[#reply + 1] = entry.place
+    reply[#reply + 1] = entry.record
+  end
+end
+return reply
+`
+
+/** Where it all stands. KEYS: as above. ARGV: what is known; most bytes of all, oldest age. @returns the id of the newest. */
+export const checkLua: string = `${enter}${eviction}
+evictStale(tonumber(ARGV[4]), now - tonumber(ARGV[5]))
+if isChanged then saveAll() end
+return idOf(epoch, number)
+`
+
+/**
+ * Says how many follow which channel here.
+ *
+ * KEYS: nodes, this node's. ARGV: the node, how long it counts without a word, 1 when this is all of it from the beginning, 1 when
+ * there must be something already; then each channel and its count. @returns 0 when all has to be told anew.
+ */
+export const tellLua: string = `
+local nodes, presence, node, ttl = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if ARGV[3] == '1' then
+  redis.call('UNLINK', presence)
+elseif not redis.call('ZSCORE', nodes, node) or (ARGV[4] == '1' and redis.call('EXISTS', presence) == 0) then
+  return 0
+end
+redis.call('ZADD', nodes, now, node)
+redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now - ttl)
+redis.call('PEXPIRE', nodes, ttl)
+for at = 5, #ARGV, 2 do
+  if ARGV[at + 1] == '0' then redis.call('HDEL', presence, ARGV[at]) else redis.call('HSET', presence, ARGV[at], ARGV[at + 1]) end
+end
+redis.call('PEXPIRE', presence, ttl)
+return 1
+`
+
+/** How many follow a channel on other nodes. KEYS: nodes. ARGV: this node, how long one counts, where theirs begin, the channel. */
+export const countLua: string = `
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local count = 0
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - tonumber(ARGV[2]), '+inf')) do
+  if node ~= ARGV[1] then count = count + tonumber(redis.call('HGET', ARGV[3] .. node, ARGV[4]) or '0') end
+end
+return count
+`
+
+/**
+ * Puts something in a node's inbox. KEYS: where it says which node has the hub, or none, when the node is known. ARGV: where inboxes
+ * begin, the node, then the entry. @returns 1; 0 when nobody is there; 2 when too much waits there.
+ */
+export const postLua: string = `
+local node = ARGV[2]
+if KEYS[1] then node = redis.call('GET', KEYS[1]) end
+if not node then return 0 end
+local inbox = ARGV[1] .. node
+if redis.call('XLEN', inbox) >= 1000 then return 2 end
+redis.call('XADD', inbox, '*', ARGV[3], ARGV[4], ARGV[5], ARGV[6])
+redis.call('PEXPIRE', inbox, 60000)
+return 1
+`

@@ -41,6 +41,7 @@ interface FakeOptions {
 export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRedis {
   let data = new Map<string, Value>()
   let life = 1
+  let micros = 0
   let isDown = false
   let pausedUntil = 0
   let forgetting = 0
@@ -87,7 +88,9 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
   function perform([name = '', key = '', ...args]: readonly string[]): Reply {
     switch (name) {
       case 'TIME':
-        return [String(Math.floor(Date.now() / 1000)), String((Date.now() % 1000) * 1000)]
+        // No two lives begin in one microsecond.
+        micros = Math.max(Date.now() * 1_000, micros + 1)
+        return [String(Math.floor(micros / 1e6)), String(micros % 1e6)]
       case 'INFO':
         return `# Server\r\nrun_id:life${life}\r\n`
       case 'EXISTS':

@@ -29,7 +29,7 @@ end
 local function isAfter(e, n, otherE, otherN) return e > otherE or (e == otherE and n > otherN) end
 
 local time = call('TIME')
-local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local micros = tonumber(time[1]) * 1e6 + tonumber(time[2])
 local now = math.floor(micros / 1000)
 local knownE, knownN = tonumber(ARGV[1]), tonumber(ARGV[2])
 
@@ -329,7 +329,7 @@ return idOf(epoch, number)
 export const tellLua: string = `
 local nodes, presence, node, ttl = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = tonumber(time[1]) * 1e3 + math.floor(tonumber(time[2]) / 1000)
 if ARGV[3] == '1' then
   redis.call('UNLINK', presence)
 elseif not redis.call('ZSCORE', nodes, node) or (ARGV[4] == '1' and redis.call('EXISTS', presence) == 0) then
@@ -348,7 +348,7 @@ return 1
 /** How many follow a channel on other nodes. KEYS: nodes. ARGV: this node, how long one counts, where theirs begin, the channel. */
 export const countLua: string = `
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = tonumber(time[1]) * 1e3 + math.floor(tonumber(time[2]) / 1000)
 local count = 0
 for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - tonumber(ARGV[2]), '+inf')) do
   if node ~= ARGV[1] then count = count + tonumber(redis.call('HGET', ARGV[3] .. node, ARGV[4]) or '0') end

@@ -1,4 +1,5 @@
 import type { Close, Direction, Gap, Received, State } from '@eitherway/core'
+import type { RequestOptions } from './calls.ts'
 import type { DirectionOf, TransportOption } from './transports.ts'
 
 /** Hears the messages of one event: the data, and the whole message. A promise that it returns is awaited for errors only. */
@@ -71,6 +72,20 @@ export interface TwoWayClient extends Listener {
    * more than `maxQueuedBytes` wait already; the signal's reason when aborted.
    */
   send(event: string, data: unknown, options?: { readonly signal?: AbortSignal }): Promise<void>
+  /**
+   * Asks the server, and fulfils with the answer of its handler of this name. While there is no link it waits for the next one.
+   * A request is given to one link, once: it is never repeated, so the handler runs once or not at all. Where a second link
+   * takes over, the first stays for up to 30 seconds to bring the answers that it owes.
+   *
+   * @param name - 1 to 200 bytes, otherwise as that of an event.
+   * @param data - `undefined` crosses as null.
+   * @throws (by rejection) RequestError as the handler threw it, `unknown` where there is none, `failed` where it failed otherwise;
+   * ConnectError when the link is lost before the answer (`retryable`; the server may or may not have done it), when the client
+   * is closed, when more than `maxQueuedBytes` wait to be sent or 1,000 requests for their answers; a DOMException
+   * `TimeoutError` after `timeoutMs`; the signal's reason when aborted; TypeError when the name or the data cannot cross;
+   * ProtocolError when the answer is not of the client's format.
+   */
+  request<T = unknown>(name: string, data?: unknown, options?: RequestOptions): Promise<T>
 }
 
 /** A client. With a direction that is known only at run time, `direction` narrows it. */

@@ -17,6 +17,7 @@ import {
   type State,
   step,
 } from '@eitherway/core'
+import { createCalls } from './calls.ts'
 import type { Client, Handler, Listener, TwoWayClient } from './client.ts'
 import { createCredentials } from './credentials.ts'
 import { createDeadline } from './deadline.ts'
@@ -87,6 +88,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
   }
   const inbox = createInbox({ format, maxQueuedBytes, onError })
   const outbox = createOutbox(maxQueuedBytes)
+  const calls = createCalls({ format, outbox, onAnswered: (connection) => links.release(connection) })
   const onState = new Set<(state: State, reason: Close | undefined) => void>()
   const onGap = new Set<(gap: Gap) => void>()
   const deadline = createDeadline(() => feed({ type: 'deadline', random: Math.random() }))
@@ -117,6 +119,11 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       if (isGreeting(frame)) hasBrought = true
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
+    late(frame) {
+      if (frame.type === 'message') calls.hear(frame.message)
+    },
+    isAwaited: calls.isAwaited,
+    gone: calls.gone,
     isBehind: () => inbox.isBehind,
     lost({ isRenewed, ...loss }) {
       isMending = false
@@ -146,7 +153,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
   }
 
-  const request = (over: NamedTransport): LinkRequest => ({
+  const linkRequest = (over: NamedTransport): LinkRequest => ({
     transport: over,
     channels: [...channels],
     lastEventId: life.lastEventId,
@@ -169,7 +176,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     switch (effect.type) {
       case 'connect':
         hasBrought = false
-        links.open(request(transport))
+        links.open(linkRequest(transport))
         break
       case 'disconnect':
         isMending = false
@@ -184,7 +191,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
         deadline.hasten(effect.ms)
         break
       case 'deliver':
-        inbox.deliver(effect.message)
+        if (!calls.hear(effect.message)) inbox.deliver(effect.message)
         break
       case 'gap':
         for (const handler of [...onGap]) guard(() => handler(effect.gap))
@@ -205,7 +212,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (life.state === 'open' && hasBrought) {
       overlap.begin()
       try {
-        await links.replace(request(over), settings.connectMs || maxTimerMs)
+        await links.replace(linkRequest(over), settings.connectMs || maxTimerMs)
         transport = over
       } finally {
         // Changes nothing once the new link has taken over.
@@ -271,6 +278,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     stopWaking()
     inbox.end()
     outbox.end(close)
+    calls.end(close)
     isMending = false
     mended()
     settle(close)
@@ -341,9 +349,14 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (transport.direction === 'one-way') throw oneWayError(transport.name)
     await outbox.send(message, signal)
   }
+  const request = (async (name, data, settings) => {
+    if (transport.direction === 'one-way') throw oneWayError(transport.name)
+    return await calls.request(name, data, settings)
+  }) as TwoWayClient['request']
   function setDirection(direction: Direction): void {
-    Object.assign(client, { direction, send })
-    if (direction === 'one-way') Reflect.deleteProperty(client, 'send')
+    Object.assign(client, direction === 'two-way' ? { direction, send, request } : { direction })
+    if (direction === 'two-way') return
+    for (const name of ['send', 'request']) Reflect.deleteProperty(client, name)
   }
   setDirection(transport.direction)
 

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export type { Close, Direction, Format, FormatOption, Gap, Received, State, Transport } from '@eitherway/core'
-export { ConnectError, ProtocolError } from '@eitherway/core'
+export { ConnectError, ProtocolError, RequestError } from '@eitherway/core'
+export type { RequestOptions } from './calls.ts'
 export type { Client, Handler, Listener, OneWayClient, TwoWayClient } from './client.ts'
 export { connect } from './connect.ts'
 export type { ClientOptions } from './options.ts'

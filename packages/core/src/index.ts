@@ -8,6 +8,15 @@ export { addressOf } from './address.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export type { Broker, BrokerListener, History, HistoryBounds } from './broker.ts'
 export {
+  type Call,
+  callMessage,
+  checkRequestName,
+  failureData,
+  failureOf,
+  maxRequestNameBytes,
+  readCall,
+} from './call.ts'
+export {
   type Close,
   checkClose,
   closeCode,
@@ -18,7 +27,13 @@ export {
 export { type Compression, type CompressionOptions, thresholdOf } from './compression.ts'
 export { isDeeper } from './depth.ts'
 export { createEnding, type Ending } from './ending.ts'
-export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'
+export {
+  ConnectError,
+  type ConnectErrorOptions,
+  ProtocolError,
+  RequestError,
+  type RequestErrorOptions,
+} from './errors.ts'
 export { type Format, type FormatOption, formatOf, json, text } from './format.ts'
 export {
   type Codec,

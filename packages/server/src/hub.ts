@@ -14,6 +14,7 @@ import {
   turnAway,
 } from '@eitherway/core'
 import { type Authorized, createJudge } from './admission.ts'
+import { createCalls, type RequestHandler } from './calls.ts'
 import { catchUp } from './catch-up.ts'
 import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
@@ -53,6 +54,14 @@ export interface Hub<Context = undefined> {
    * the handler returned has settled, and so holds a fast sender back. @returns its undo.
    */
   onMessage(handler: (message: Received, peer: Peer<Context>) => unknown): () => void
+  /**
+   * Answers the requests of this name, of any peer: what the handler returns is the reply, what it throws the failure. Those of
+   * one peer run at the same time, up to `maxConcurrentRequests`.
+   *
+   * @param name - 1 to 200 bytes, otherwise as that of an event.
+   * @throws TypeError when the name is none, or has a handler already. @returns its undo.
+   */
+  onRequest<T = unknown>(name: string, handler: RequestHandler<Context, T>): () => void
   /** The peers that are connected now. */
   readonly peers: ReadonlySet<Peer<Context>>
   /** Counts of what happened and how it stands. Cheap enough to be asked each second. */
@@ -117,10 +126,17 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   const pressure = createPressure<HubPeer<Context>>(settings.maxTotalQueuedBytes, highWaterBytes, (peer) =>
     peer.closeAsSlow('too much waits to be read by all peers together'),
   )
+  const calls = createCalls<Context>({
+    settings,
+    onRequest: counts.requested,
+    onFailure: counts.answeredFailure,
+    tell,
+  })
   const listen = createInbound<Context>({
     settings,
     now: nowMs,
     onArrival: counts.received,
+    calls,
     async handle(message, peer) {
       for (const handler of onMessage) await guard(peer, () => handler(message, peer))
     },
@@ -339,6 +355,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     },
     onConnect: (handler) => add(onConnect, handler),
     onMessage: (handler) => add(onMessage, handler),
+    onRequest: (name, handler) => calls.on(name, handler as RequestHandler<Context>),
     async close({
       drainMs = 0,
       code = drainMs > 0 ? 1012 : closeCode.goingAway,

@@ -6,7 +6,9 @@ import {
   type Message,
   ProtocolError,
   type Received,
+  readCall,
 } from '@eitherway/core'
+import { type Calls, requestOf } from './calls.ts'
 import type { HubSettings } from './options.ts'
 import type { HubPeer } from './peer.ts'
 import { createRate } from './rate.ts'
@@ -20,6 +22,7 @@ export interface InboundOptions<Context> {
   readonly onArrival: () => void
   /** Handles a message that is whole and within its bounds; the next of the same peer waits for it. */
   readonly handle: (message: Received, peer: HubPeer<Context>) => Promise<void>
+  readonly calls: Calls<Context>
   /** Hears of what should not happen. */
   readonly tell: (error: unknown) => void
 }
@@ -34,6 +37,7 @@ export function createInbound<Context>({
   now,
   onArrival,
   handle,
+  calls,
   tell,
 }: InboundOptions<Context>): (peer: HubPeer<Context>, messages: AsyncIterable<Message>) => void {
   /** No `for await`, whose frame would be kept for each peer that never says a word. */
@@ -43,22 +47,38 @@ export function createInbound<Context>({
       .then(async ({ done, value }) => {
         if (done) return
         onArrival()
-        const received = check(peer, value)
-        if (received === undefined) return
-        await handle(received, peer)
+        if (!isInRate(peer)) return
+        if (value.event.startsWith('~')) await call(peer, value)
+        else {
+          const received = decode(peer, value)
+          if (received === undefined) return
+          await handle(received, peer)
+        }
         read(peer, messages)
       })
       .catch(tell)
   }
 
-  /** @returns `undefined` where the peer may not go on, and is closed. */
-  function check(peer: HubPeer<Context>, { id, event, data }: Message): Received | undefined {
+  /** Whatever is none of ours is passed over: an application's messages have no such event. */
+  async function call(peer: HubPeer<Context>, message: Message): Promise<void> {
+    const called = readCall(message)
+    if (called?.type === 'abort') calls.abort(peer, called.number)
+    if (called?.type !== 'request') return
+    const received = decode(peer, message)
+    if (received !== undefined) await calls.take(peer, requestOf(called, received.data))
+  }
+
+  /** @returns false where the peer may not go on, and is closed. */
+  function isInRate(peer: HubPeer<Context>): boolean {
     peer.rate ??= createRate(maxMessagesPerSecond, now)
-    if (!peer.rate.count()) {
-      const reason = `more than ${maxMessagesPerSecond} messages within a second`
-      peer.close({ code: closeCode.tooMany, reason })
-      return undefined
-    }
+    if (peer.rate.count()) return true
+    const reason = `more than ${maxMessagesPerSecond} messages within a second`
+    peer.close({ code: closeCode.tooMany, reason })
+    return false
+  }
+
+  /** @returns `undefined` where the peer may not go on, and is closed. */
+  function decode(peer: HubPeer<Context>, { id, event, data }: Message): Received | undefined {
     if (format === json && typeof data === 'string' && isDeeper(data, maxDepth)) {
       peer.close({ code: 1007, reason: `JSON may nest ${maxDepth} levels deep here` })
       return undefined

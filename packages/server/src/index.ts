@@ -14,9 +14,12 @@ export type {
   FormatOption,
   Received,
   Refusal,
+  RequestErrorOptions,
 } from '@eitherway/core'
+export { RequestError } from '@eitherway/core'
 export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
+export type { Requested, RequestHandler } from './calls.ts'
 export type { GateOptions } from './gate.ts'
 export { createHub, type Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'

@@ -57,6 +57,11 @@ export interface HubOptions<Context = undefined> extends AdmissionOptions<Contex
    */
   readonly maxDepth?: number
   /**
+   * How many requests of one peer are answered at the same time. What comes beyond waits for its turn, and when 64 KiB of it
+   * wait the peer is read no further. @defaultValue 32
+   */
+  readonly maxConcurrentRequests?: number
+  /**
    * Hears what went wrong in a handler of the application. The hub and the peer go on.
    *
    * @defaultValue `console.error`
@@ -96,6 +101,7 @@ export interface HubSettings {
   readonly maxMessageBytes: number
   readonly maxMessagesPerSecond: number
   readonly maxDepth: number
+  readonly maxConcurrentRequests: number
   readonly policyOf: (channel: string) => SlowPolicy
 }
 
@@ -109,6 +115,7 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     maxMessageBytes = defaultMaxMessageBytes,
     maxMessagesPerSecond = 1000,
     maxDepth = 64,
+    maxConcurrentRequests = 32,
     slow = 'disconnect',
   } = options
   checkRetryMs(retryMs)
@@ -120,6 +127,7 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     checkPositive('maxMessagesPerSecond', maxMessagesPerSecond, ', or Infinity for no limit')
   }
   checkPositive('maxDepth', maxDepth)
+  checkPositive('maxConcurrentRequests', maxConcurrentRequests)
   if (typeof slow !== 'function') checkPolicy(slow)
   return {
     format: formatOf(options.format),
@@ -130,6 +138,7 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     maxMessageBytes,
     maxMessagesPerSecond,
     maxDepth,
+    maxConcurrentRequests,
     policyOf: typeof slow === 'function' ? slow : () => slow,
   }
 }

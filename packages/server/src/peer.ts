@@ -8,6 +8,7 @@ import {
   type Format,
   type Frame,
   type Gap,
+  type Message,
   maxRetryMs,
   type Remote,
   type ServerConnection,
@@ -171,6 +172,12 @@ export class HubPeer<Context> implements Peer<Context>, Follower {
     if (retryMs !== undefined) checkRetryMs(retryMs)
     if (this.#channels.length > 0) this.#settings.flush()
     if (retryMs !== undefined) this.writeFrame({ type: 'retry', retryMs })
+    await this.pace({ type: 'message', message })
+  }
+
+  /** Sends the answer to a request: as `send` does, so that nothing drops, conflates or stores it. */
+  async answer(message: Message): Promise<void> {
+    if (this.#channels.length > 0) this.#settings.flush()
     await this.pace({ type: 'message', message })
   }
 

@@ -1,6 +1,7 @@
 import {
   type Close,
   ConnectError,
+  type Contract,
   callMessage,
   checkRequestName,
   type Format,
@@ -24,6 +25,7 @@ export interface RequestOptions {
 /** Settings of {@link createCalls}. */
 export interface CallsOptions {
   readonly format: Format
+  readonly check: Contract['check']
   readonly outbox: Outbox
   /** The last request that this link was to answer is settled. */
   readonly onAnswered: (connection: TwoWayConnection) => void
@@ -54,7 +56,7 @@ interface Pending {
 const maxPending = 1_000
 
 /** Makes the requests of a client, of which there are none yet. @internal */
-export function createCalls({ format, outbox, onAnswered }: CallsOptions): Calls {
+export function createCalls({ format, check, outbox, onAnswered }: CallsOptions): Calls {
   const pending = new Map<number, Pending>()
   let last = 0
 
@@ -128,8 +130,12 @@ export function createCalls({ format, outbox, onAnswered }: CallsOptions): Calls
       // What was given up, and what no link has yet.
       if (call?.link === undefined) return true
       try {
-        if (answer?.type === 'reply') call.resolve(format.decode(answer.data))
-        else if (answer?.type === 'failure') call.reject(failureOf(answer.data))
+        if (answer?.type === 'reply') {
+          const data = format.decode(answer.data)
+          const agreed = check === undefined ? data : check('output', call.name, data)
+          if (agreed instanceof Promise) agreed.then(call.resolve, call.reject)
+          else call.resolve(agreed)
+        } else if (answer?.type === 'failure') call.reject(failureOf(answer.data))
       } catch (error) {
         call.reject(error)
       }

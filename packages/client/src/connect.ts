@@ -1,4 +1,5 @@
 import {
+  type Agreement,
   begin,
   type Close,
   ConnectError,
@@ -51,14 +52,17 @@ import { onWake } from './wake.ts'
  * client.on('prices', (prices) => console.log(prices))
  * ```
  */
-export function connect<const T extends TransportOption>(
+export function connect<const T extends TransportOption, A extends Agreement | undefined = undefined>(
   url: string | URL,
-  options: ClientOptions<T>,
-): Client<DirectionOf<T>> {
-  return createClient(url, options) as Client<DirectionOf<T>>
+  options: ClientOptions<T, A>,
+): Client<DirectionOf<T>, A> {
+  return createClient(url, options) as Client<DirectionOf<T>, A>
 }
 
-function createClient(given: string | URL, options: ClientOptions): Listener {
+function createClient(
+  given: string | URL,
+  options: ClientOptions<TransportOption, Agreement | undefined>,
+): Listener {
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
@@ -86,9 +90,10 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       report(failure)
     }
   }
-  const inbox = createInbox({ format, maxQueuedBytes, onError })
+  const check = options.contract?.check
+  const inbox = createInbox({ format, check, maxQueuedBytes, onError })
   const outbox = createOutbox(maxQueuedBytes)
-  const calls = createCalls({ format, outbox, onAnswered: (connection) => links.release(connection) })
+  const calls = createCalls({ format, check, outbox, onAnswered: (connection) => links.release(connection) })
   const onState = new Set<(state: State, reason: Close | undefined) => void>()
   const onGap = new Set<(gap: Gap) => void>()
   const deadline = createDeadline(() => feed({ type: 'deadline', random: Math.random() }))
@@ -125,6 +130,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     isAwaited: calls.isAwaited,
     gone: calls.gone,
     isBehind: () => inbox.isBehind,
+    checking: () => inbox.checking,
     lost({ isRenewed, ...loss }) {
       isMending = false
       outbox.detach()

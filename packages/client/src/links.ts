@@ -46,6 +46,8 @@ export interface LinkEvents {
   gone(connection: Connection, close: Close): void
   /** Whether somebody who reads what the frames bring is far behind. */
   isBehind(): boolean
+  /** What the frames brought is being checked, and takes its time. */
+  checking(): Promise<void> | undefined
   lost(loss: LostLink): void
   /** A transport broke its contract. */
   failed(error: unknown): void
@@ -143,6 +145,8 @@ export function createLinks(
           continue
         }
         events.frame(value)
+        const checking = events.checking()
+        if (checking !== undefined) await checking
         // Much came at once, and whoever iterates awaits this and that for each message without being slow.
         for (let turns = 0; turns < maxTurns && events.isBehind(); turns += 1) await undefined
       }

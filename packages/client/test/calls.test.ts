@@ -1,7 +1,15 @@
-import { connect, ProtocolError } from '@eitherway/client'
-import { createQueue, linked, type Message, type ServerConnection } from '@eitherway/core'
+import { ConnectError, connect, ProtocolError } from '@eitherway/client'
+import {
+  type Close,
+  createQueue,
+  type Frame,
+  linked,
+  type Message,
+  type ServerConnection,
+  type Transport,
+} from '@eitherway/core'
 import { within } from '@eitherway/core/testing'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 /** A client, and the server's end of its link, by hand. */
 async function open() {
@@ -98,4 +106,92 @@ test('a request leaves no listener behind', async () => {
   await answered
   expect(listeners).toBe(0)
   await client.close()
+})
+
+test('what was given up while its link had not said yet whether it takes it goes over no other', async () => {
+  const sent: string[] = []
+  let refuse = () => {}
+  const links: (() => void)[] = []
+  const transport: Transport<'two-way'> = {
+    name: 'by hand',
+    direction: 'two-way',
+    async connect() {
+      const frames = createQueue<Frame>()
+      const isFirst = links.length === 0
+      let end = (_: Close) => {}
+      const closed = new Promise<Close>((resolve) => {
+        end = resolve
+      })
+      const close = (close: Close = { code: 1006, reason: '' }) => {
+        frames.end()
+        end(close)
+      }
+      links.push(close)
+      return {
+        direction: 'two-way',
+        closed,
+        close,
+        [Symbol.asyncIterator]: () => frames[Symbol.asyncIterator](),
+        send(message) {
+          if (!isFirst) {
+            sent.push(message.event)
+            return Promise.resolve()
+          }
+          return new Promise((_, reject) => {
+            refuse = () => reject(new ConnectError('the link had ended', { retryable: true }))
+          })
+        },
+      }
+    },
+  }
+  const client = connect('http://test/live', { transport })
+  const open = async () => {
+    while (client.state !== 'open') await new Promise((resolve) => setImmediate(resolve))
+  }
+  await within(open(), 'the first link')
+  const lost = errorOf(client.request('lost', 1))
+  const after = errorOf(client.request('after', 2))
+  links[0]?.()
+  expect(await lost).toMatchObject({ name: 'ConnectError', retryable: true })
+  refuse()
+  await within(
+    new Promise<void>((resolve) => client.onState((state) => state === 'open' && resolve())),
+    'the second link',
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(sent).toEqual(['~request:2:after'])
+  await client.close()
+  await after
+})
+
+test('a link that was replaced and brings no answer ends after 30 seconds, and its request fails', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const accepted: ServerConnection[] = []
+    const client = connect('http://test/live', {
+      transport: linked(
+        (connection) => {
+          accepted.push(connection)
+          connection.write(connection.encoder.encode({ type: 'hello', id: '1', heartbeatMs: 0 }))
+        },
+        { direction: 'two-way' },
+      ),
+      channels: ['a'],
+    })
+    while (client.state !== 'open') await new Promise((resolve) => setImmediate(resolve))
+    let error: unknown
+    void errorOf(client.request('ask', 1, { timeoutMs: 0 })).then((failed) => {
+      error = failed
+    })
+    await client.subscribe('b')
+    expect(accepted.length).toBe(2)
+    await vi.advanceTimersByTimeAsync(29_999)
+    expect(error).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(error).toMatchObject({ name: 'ConnectError', retryable: true })
+    expect(client.state).toBe('open')
+    await client.close()
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { addressOf } from './address.ts'
+export type { Agreement, Contract, Part, Payload, ReceivedOf } from './agreement.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export type { Broker, BrokerListener, History, HistoryBounds } from './broker.ts'
 export {

@@ -1,4 +1,5 @@
 import {
+  type Agreement,
   byteLength,
   type Call,
   callMessage,
@@ -10,12 +11,13 @@ import {
   RequestError,
   show,
 } from '@eitherway/core'
+import { ContractError } from '@eitherway/core/contract'
 import type { HubSettings } from './options.ts'
 import { type HubPeer, highWaterBytes, type Peer } from './peer.ts'
 
 /** Who asks, and for how long. */
-export interface Requested<Context = undefined> {
-  readonly peer: Peer<Context>
+export interface Requested<Context = undefined, A extends Agreement | undefined = undefined> {
+  readonly peer: Peer<Context, A>
   /** Aborts when the client wants the answer no longer, or has left: give it to whatever works for this request. */
   readonly signal: AbortSignal
 }
@@ -24,10 +26,12 @@ export interface Requested<Context = undefined> {
  * Answers the requests of one name: what it returns is the reply, `undefined` crosses as null. What it throws is the failure: a
  * {@link RequestError} crosses whole, of any other error nothing does, and `onError` is told it.
  */
-export type RequestHandler<Context = undefined, T = unknown> = (
-  data: T,
-  requested: Requested<Context>,
-) => unknown
+export type RequestHandler<
+  Context = undefined,
+  T = unknown,
+  R = unknown,
+  A extends Agreement | undefined = undefined,
+> = (data: T, requested: Requested<Context, A>) => R
 
 /** A request that was read, its data decoded. */
 export interface Request {
@@ -40,7 +44,7 @@ export interface Request {
 
 /** What is done with the requests of all peers. */
 export interface CallsOptions {
-  readonly settings: Pick<HubSettings, 'format' | 'maxMessageBytes' | 'maxConcurrentRequests'>
+  readonly settings: Pick<HubSettings, 'format' | 'check' | 'maxMessageBytes' | 'maxConcurrentRequests'>
   readonly onRequest: () => void
   readonly onFailure: () => void
   /** Hears of what should not happen. */
@@ -69,7 +73,7 @@ interface Line {
 
 /** Makes the requests of a hub, which has no handler yet. @internal */
 export function createCalls<Context>({
-  settings: { format, maxMessageBytes, maxConcurrentRequests },
+  settings: { format, check, maxMessageBytes, maxConcurrentRequests },
   onRequest,
   onFailure,
   tell,
@@ -121,7 +125,8 @@ export function createCalls<Context>({
       if (handler === undefined) {
         throw new RequestError(`nobody answers requests of the name ${show(name)}`, { code: 'unknown' })
       }
-      const value = await handler(data, requested)
+      const agreed = check === undefined ? data : await check('input', name, data)
+      const value = await handler(agreed, requested)
       return callMessage({ type: 'reply', number, data: encode(name, value === undefined ? null : value) })
     } catch (error) {
       onFailure()
@@ -141,7 +146,8 @@ export function createCalls<Context>({
     )
   }
 
-  function failureFor(error: unknown, { aborted }: AbortSignal): string {
+  function failureFor(thrown: unknown, { aborted }: AbortSignal): string {
+    const error = thrown instanceof ContractError ? invalid(thrown) : thrown
     if (error instanceof RequestError) {
       try {
         return checked(failureData(error))
@@ -205,6 +211,10 @@ export function createCalls<Context>({
     },
   }
 }
+
+/** Whoever asked so is told what is wrong with it. */
+const invalid = ({ message, issues }: ContractError) =>
+  new RequestError(message, { code: 'invalid', data: { issues } })
 
 /** What crosses of an error that was not meant to. */
 const neutral = failureData(new RequestError('the request failed', { code: 'failed' }))

@@ -2,6 +2,7 @@ import {
   type Accept,
   type Admission,
   type Admit,
+  type Agreement,
   type Arrival,
   byteLength,
   type Close,
@@ -16,18 +17,13 @@ import {
 import { type Authorized, createJudge } from './admission.ts'
 import { createCalls, type RequestHandler } from './calls.ts'
 import { catchUp } from './catch-up.ts'
+import type { OnRequest, Publish, ReceivedFrom } from './contract.ts'
 import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
 import { createInbound } from './inbound.ts'
 import { memoryBroker } from './memory.ts'
-import {
-  type CloseOptions,
-  checkDrainMs,
-  type HubOptions,
-  type PublishOptions,
-  settingsOf,
-} from './options.ts'
+import { type CloseOptions, checkDrainMs, type HubOptions, settingsOf } from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
@@ -38,7 +34,7 @@ import { spread } from './spread.ts'
 import { createCounts, type HubStats } from './stats.ts'
 
 /** The server's publish side: channels, and the peers that follow them. It knows no transport. */
-export interface Hub<Context = undefined> {
+export interface Hub<Context = undefined, A extends Agreement | undefined = undefined> {
   /**
    * Publishes to every peer that follows the channel.
    *
@@ -46,14 +42,14 @@ export interface Hub<Context = undefined> {
    * @throws (by rejection) TypeError when a name or the data cannot cross, or the message is over `maxMessageBytes`; Error
    * when the hub is closed.
    */
-  publish(channel: string, data: unknown, options?: PublishOptions): Promise<string>
+  readonly publish: Publish<A>
   /** Runs for each new peer, after its greeting. What it returns is awaited for errors only. @returns its undo. */
-  onConnect(handler: (peer: Peer<Context>) => unknown): () => void
+  onConnect(handler: (peer: Peer<Context, A>) => unknown): () => void
   /**
    * Runs for each message that a peer sends, one after the other: the next of the same peer waits until the promise that
    * the handler returned has settled, and so holds a fast sender back. @returns its undo.
    */
-  onMessage(handler: (message: Received, peer: Peer<Context>) => unknown): () => void
+  onMessage(handler: (message: ReceivedFrom<A>, peer: Peer<Context, A>) => unknown): () => void
   /**
    * Answers the requests of this name, of any peer: what the handler returns is the reply, what it throws the failure. Those of
    * one peer run at the same time, up to `maxConcurrentRequests`.
@@ -61,9 +57,9 @@ export interface Hub<Context = undefined> {
    * @param name - 1 to 200 bytes, otherwise as that of an event.
    * @throws TypeError when the name is none, or has a handler already. @returns its undo.
    */
-  onRequest<T = unknown>(name: string, handler: RequestHandler<Context, T>): () => void
+  readonly onRequest: OnRequest<Context, A>
   /** The peers that are connected now. */
-  readonly peers: ReadonlySet<Peer<Context>>
+  readonly peers: ReadonlySet<Peer<Context, A>>
   /** Counts of what happened and how it stands. Cheap enough to be asked each second. */
   stats(): HubStats
   /**
@@ -93,7 +89,9 @@ export interface Hub<Context = undefined> {
  *
  * @throws TypeError for a setting that is none.
  */
-export function createHub<Context = undefined>(options: HubOptions<Context> = {}): Hub<Context> {
+export function createHub<Context = undefined, A extends Agreement | undefined = undefined>(
+  options: HubOptions<Context, A> = {},
+): Hub<Context, A> {
   const settings = settingsOf(options)
   const { format, heartbeatMs, retryMs, maxMessageBytes, policyOf } = settings
   const onError = options.onError ?? report
@@ -323,7 +321,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     await Promise.all(all.map((peer) => peer.closed))
   }
 
-  return {
+  const hub: Hub<Context> = {
     peers,
     stats() {
       const { readers, bytes } = pressure.now
@@ -376,6 +374,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       await closing
     },
   }
+  return hub as Hub<Context, A>
 }
 
 const nowMs = () => performance.now()

@@ -15,7 +15,7 @@ import { createRate } from './rate.ts'
 
 /** What is done with what peers send. */
 export interface InboundOptions<Context> {
-  readonly settings: Pick<HubSettings, 'format' | 'maxMessagesPerSecond' | 'maxDepth'>
+  readonly settings: Pick<HubSettings, 'format' | 'check' | 'maxMessagesPerSecond' | 'maxDepth'>
   /** Milliseconds, from whenever. */
   readonly now: () => number
   /** Hears of each message, before anything is made of it. */
@@ -33,7 +33,7 @@ export interface InboundOptions<Context> {
  * @returns what begins to read from a peer.
  */
 export function createInbound<Context>({
-  settings: { format, maxMessagesPerSecond, maxDepth },
+  settings: { format, check, maxMessagesPerSecond, maxDepth },
   now,
   onArrival,
   handle,
@@ -52,7 +52,8 @@ export function createInbound<Context>({
         else {
           const received = decode(peer, value)
           if (received === undefined) return
-          await handle(received, peer)
+          const agreed = check === undefined ? received : await agreedOn(received, check)
+          if (agreed !== undefined) await handle(agreed, peer)
         }
         read(peer, messages)
       })
@@ -88,6 +89,19 @@ export function createInbound<Context>({
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       peer.close({ code: 1007, reason: fitReason(error.message) })
+      return undefined
+    }
+  }
+
+  /** @returns `undefined` for what the contract refuses: the peer goes on, and whoever reads the errors learns of it. */
+  async function agreedOn(
+    received: Received,
+    agreed: NonNullable<HubSettings['check']>,
+  ): Promise<Received | undefined> {
+    try {
+      return { ...received, data: await agreed('up', received.event, received.data) }
+    } catch (error) {
+      tell(error)
       return undefined
     }
   }

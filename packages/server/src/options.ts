@@ -1,5 +1,7 @@
 import {
+  type Agreement,
   type Broker,
+  type Contract,
   defaultMaxMessageBytes,
   type Format,
   type FormatOption,
@@ -13,9 +15,16 @@ import { checkRetryMs } from './peer.ts'
 import type { PlaceLimits } from './places.ts'
 
 /** Settings of {@link createHub}. */
-export interface HubOptions<Context = undefined> extends AdmissionOptions<Context>, PlaceLimits {
+export interface HubOptions<Context = undefined, A extends Agreement | undefined = undefined>
+  extends AdmissionOptions<Context>,
+    PlaceLimits {
   /** How the application's values become text or bytes. The clients name the same one. @defaultValue `'json'` */
   readonly format?: FormatOption
+  /**
+   * What is agreed on with the clients: names and types follow from it. A message that its schema refuses is not handled and
+   * told to `onError`, and its peer goes on; a request has the failure `invalid`. @defaultValue none: any name, and data as it came
+   */
+  readonly contract?: Contract<A>
   /** How much is kept for clients that come back, by the hub's own broker. */
   readonly history?: HistoryLimits
   /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
@@ -94,6 +103,7 @@ export interface CloseOptions {
 /** What was set, checked and completed. */
 export interface HubSettings {
   readonly format: Format
+  readonly check: Contract['check']
   readonly heartbeatMs: number
   readonly retryMs: number
   readonly maxQueuedBytes: number
@@ -106,7 +116,7 @@ export interface HubSettings {
 }
 
 /** @throws TypeError for a setting that is none. @internal */
-export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
+export function settingsOf<Context>(options: HubOptions<Context, Agreement | undefined>): HubSettings {
   const {
     heartbeatMs = 25_000,
     retryMs = 500,
@@ -131,6 +141,7 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
   if (typeof slow !== 'function') checkPolicy(slow)
   return {
     format: formatOf(options.format),
+    check: options.contract?.check,
     heartbeatMs,
     retryMs,
     maxQueuedBytes,

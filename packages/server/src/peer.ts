@@ -1,4 +1,5 @@
 import {
+  type Agreement,
   type Close,
   checkId,
   closeCode,
@@ -15,6 +16,7 @@ import {
   show,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
+import type { Send } from './contract.ts'
 import type { Batch, Follower, Parcel } from './outgoing.ts'
 import type { Rate } from './rate.ts'
 
@@ -30,7 +32,7 @@ export interface SendOptions {
 }
 
 /** The hub's view of one connection. */
-export interface Peer<Context = undefined> {
+export interface Peer<Context = undefined, A extends Agreement | undefined = undefined> {
   /** What `authorize` said of it. */
   readonly context: Context
   readonly direction: Direction
@@ -60,7 +62,7 @@ export interface Peer<Context = undefined> {
    *
    * @throws TypeError (by rejection) when the event, the id or the data cannot cross, or `retryMs` is out of bounds.
    */
-  send(event: string, data: unknown, options?: SendOptions): Promise<void>
+  readonly send: Send<A>
   /** Ends the connection. @defaultValue `{ code: 1000, reason: '' }`: the client does not come back. */
   close(close?: Close): void
 }

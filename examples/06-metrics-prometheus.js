@@ -78,6 +78,8 @@ function registryOf(hub) {
     published: 'Messages that this hub published',
     heard: 'Messages that its broker had for it',
     received: 'Messages that peers sent',
+    requests: 'Requests that peers made',
+    failures: 'Requests whose answer was a failure',
     bytesWritten: 'Bytes that left for peers that have left',
     errors: 'Failures that were told to onError',
   })

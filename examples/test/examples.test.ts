@@ -242,6 +242,20 @@ describe('05-the-flag', () => {
   })
 })
 
+describe('09-requests', () => {
+  test('shows a reply, an error that crossed, and a question that is given up on both sides', async () => {
+    const { code, stdout, stderr } = await run('09-requests').ended
+    expect(lines(stdout)).toEqual([
+      '1 + 2 + 3 is 6',
+      "taken: b5 is taken { left: [ 'a7', 'c2' ] }",
+      'TimeoutError: "report" was not answered within 100 ms; the server may or may not have done what was asked',
+      'the hub works on the report no longer',
+    ])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+  })
+})
+
 describe('06-metrics-prometheus', () => {
   test('has the counts of both transports at /metrics, as Prometheus reads them', async () => {
     const server = await listen('06-metrics-prometheus')
@@ -381,7 +395,7 @@ describe('npm run example', () => {
   test.each([[[]], [['08-none']]])('%j: lists the examples', async (args) => {
     const { code, stderr } = await npm(...args).ended
     expect(stderr).toContain(
-      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry, 08-both-ways-over-http; or the path of',
+      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry, 08-both-ways-over-http, 09-requests, 10-react; or the path of',
     )
     expect(code).toBe(1)
   })

@@ -1,4 +1,5 @@
 import {
+  type Agreement,
   begin,
   type Choice,
   type Close,
@@ -18,6 +19,7 @@ import {
   type State,
   step,
 } from '@eitherway/core'
+import { createCalls } from './calls.ts'
 import type { Client, Handler, Listener, TwoWayClient } from './client.ts'
 import { createCredentials } from './credentials.ts'
 import { createDeadline } from './deadline.ts'
@@ -51,14 +53,17 @@ import { onWake } from './wake.ts'
  * client.on('prices', (prices) => console.log(prices))
  * ```
  */
-export function connect<const T extends TransportOption>(
+export function connect<const T extends TransportOption, A extends Agreement | undefined = undefined>(
   url: string | URL,
-  options: ClientOptions<T>,
-): Client<DirectionOf<T>> {
-  return createClient(url, options) as Client<DirectionOf<T>>
+  options: ClientOptions<T, A>,
+): Client<DirectionOf<T>, A> {
+  return createClient(url, options) as Client<DirectionOf<T>, A>
 }
 
-function createClient(given: string | URL, options: ClientOptions): Listener {
+function createClient(
+  given: string | URL,
+  options: ClientOptions<TransportOption, Agreement | undefined>,
+): Listener {
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
@@ -86,8 +91,10 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       report(failure)
     }
   }
-  const inbox = createInbox({ format, maxQueuedBytes, onError })
+  const check = options.contract?.check
+  const inbox = createInbox({ format, check, maxQueuedBytes, onError })
   const outbox = createOutbox(maxQueuedBytes)
+  const calls = createCalls({ format, check, outbox, onAnswered: (connection) => links.release(connection) })
   const onState = new Set<(state: State, reason: Close | undefined) => void>()
   const onGap = new Set<(gap: Gap) => void>()
   const deadline = createDeadline(() => feed({ type: 'deadline', random: Math.random() }))
@@ -118,7 +125,13 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
       if (isGreeting(frame)) hasBrought = true
       feed({ type: 'frame', frame: overlap.pass(frame) })
     },
+    late(frame) {
+      if (frame.type === 'message') calls.hear(frame.message)
+    },
+    isAwaited: calls.isAwaited,
+    gone: calls.gone,
     isBehind: () => inbox.isBehind,
+    checking: () => inbox.checking,
     lost({ isRenewed, ...loss }) {
       isMending = false
       outbox.detach()
@@ -149,7 +162,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (connection.direction === 'two-way' && life.state !== 'closed') outbox.attach(connection)
   }
 
-  const request = (over: NamedTransport): LinkRequest => ({
+  const linkRequest = (over: NamedTransport): LinkRequest => ({
     transport: over,
     channels: [...channels],
     lastEventId: life.lastEventId,
@@ -172,7 +185,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     switch (effect.type) {
       case 'connect':
         hasBrought = false
-        links.open(request(transport))
+        links.open(linkRequest(transport))
         break
       case 'disconnect':
         isMending = false
@@ -187,7 +200,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
         deadline.hasten(effect.ms)
         break
       case 'deliver':
-        inbox.deliver(effect.message)
+        if (!calls.hear(effect.message)) inbox.deliver(effect.message)
         break
       case 'gap':
         for (const handler of [...onGap]) guard(() => handler(effect.gap))
@@ -208,7 +221,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (life.state === 'open' && hasBrought) {
       overlap.begin()
       try {
-        await links.replace(request(over), settings.connectMs || maxTimerMs)
+        await links.replace(linkRequest(over), settings.connectMs || maxTimerMs)
         transport = over
       } finally {
         // Changes nothing once the new link has taken over.
@@ -275,6 +288,7 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     stopWaking()
     inbox.end()
     outbox.end(close)
+    calls.end(close)
     isMending = false
     mended()
     settle(close)
@@ -348,9 +362,14 @@ function createClient(given: string | URL, options: ClientOptions): Listener {
     if (transport.direction === 'one-way') throw oneWayError(transport.name)
     await outbox.send(message, signal)
   }
+  const request = (async (name, data, settings) => {
+    if (transport.direction === 'one-way') throw oneWayError(transport.name)
+    return await calls.request(name, data, settings)
+  }) as TwoWayClient['request']
   function setDirection(direction: Direction): void {
-    Object.assign(client, { direction, send })
-    if (direction === 'one-way') Reflect.deleteProperty(client, 'send')
+    Object.assign(client, direction === 'two-way' ? { direction, send, request } : { direction })
+    if (direction === 'two-way') return
+    for (const name of ['send', 'request']) Reflect.deleteProperty(client, name)
   }
   setDirection(transport.direction)
 

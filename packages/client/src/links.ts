@@ -37,8 +37,16 @@ export interface LinkEvents {
   /** Another link, which has brought a frame already, has taken over. */
   handed(connection: Connection, request: LinkRequest): void
   frame(frame: Frame): void
+  /** What a link brings that was replaced and is still waited for: see {@link LinkEvents.isAwaited}. */
+  late(frame: Frame): void
+  /** Whether somebody waits for an answer that only this link can bring. */
+  isAwaited(connection: Connection | undefined): boolean
+  /** The link brings no more. */
+  gone(connection: Connection, close: Close): void
   /** Whether somebody who reads what the frames bring is far behind. */
   isBehind(): boolean
+  /** What the frames brought is being checked, and takes its time. */
+  checking(): Promise<void> | undefined
   lost(loss: LostLink): void
   /** A transport broke its contract. */
   failed(error: unknown): void
@@ -56,6 +64,8 @@ export interface Links {
   replace(request: LinkRequest, ms: number): Promise<void>
   /** Gives up a second link that has not taken over yet; its `replace` fails. */
   abandon(): void
+  /** Nobody waits for this link any more: where it was replaced, it ends. */
+  release(connection: Connection): void
   /** Ends every link. */
   drop(close?: Close): void
 }
@@ -70,6 +80,9 @@ interface Link {
   isRenewed?: boolean
 }
 
+/** How long a link that was replaced may take for the answers that it owes. */
+const maxRetiredMs = 30_000
+
 /** Makes a client's links, of which there are none yet. @internal */
 export function createLinks(
   url: URL,
@@ -79,6 +92,8 @@ export function createLinks(
 ): Links {
   let current: Link | undefined
   let candidate: Link | undefined
+  /** Replaced, and waited for. Each ends with this timer. */
+  const retired = new Map<Link, ReturnType<typeof setTimeout>>()
 
   async function dial(link: Link, { transport, channels, lastEventId }: LinkRequest): Promise<Connection> {
     const { signal } = link.abort
@@ -121,25 +136,47 @@ export function createLinks(
       for (;;) {
         // Asked again for each frame: what it led to may have ended or replaced this link. A turn for each, on purpose: what
         // waited for a message goes on before the next one is heard.
-        if (link !== current) return
+        if (link !== current && !retired.has(link)) return
         const { done, value } = await frames.next()
-        if (link !== current) return
         if (done) break
+        if (link !== current) {
+          if (retired.has(link)) events.late(value)
+          continue
+        }
         events.frame(value)
+        const checking = events.checking()
+        if (checking !== undefined) await checking
         // Much came at once, and whoever iterates awaits this and that for each message without being slow.
         for (let turns = 0; turns < maxTurns && events.isBehind(); turns += 1) await undefined
       }
     } catch (error) {
       if (link === current) events.failed(error)
       connection.close()
+    } finally {
+      void connection.closed.then((close) => events.gone(connection, close))
     }
     const close = await connection.closed
+    if (retired.has(link)) end(link)
     if (link !== current) return
     current = undefined
     events.lost({ close, isRenewed: link.isRenewed === true })
   }
 
+  /** Another link has its place. */
+  function retire(link: Link | undefined): void {
+    if (link === undefined || !events.isAwaited(link.connection)) end(link)
+    else
+      retired.set(
+        link,
+        setTimeout(() => end(link), maxRetiredMs),
+      )
+  }
+
   function end(link: Link | undefined, close?: Close): void {
+    if (link !== undefined) {
+      clearTimeout(retired.get(link))
+      retired.delete(link)
+    }
     link?.connection?.close(close)
     link?.abort.abort()
   }
@@ -170,7 +207,7 @@ export function createLinks(
         const before = current
         candidate = undefined
         current = link
-        end(before)
+        retire(before)
         events.handed(connection, request)
         for (const frame of first) if (link === current) events.frame(frame)
         void pump(link, connection, frames)
@@ -187,8 +224,11 @@ export function createLinks(
       candidate = undefined
       end(given)
     },
+    release(connection) {
+      for (const link of [...retired.keys()]) if (link.connection === connection) end(link)
+    },
     drop(close) {
-      const ending = [current, candidate]
+      const ending = [current, candidate, ...retired.keys()]
       current = undefined
       candidate = undefined
       for (const link of ending) end(link, close)

@@ -1,8 +1,19 @@
-import { addressOf, checkName, type FormatOption, type Limits, show } from '@eitherway/core'
+import {
+  type Agreement,
+  addressOf,
+  type Contract,
+  checkName,
+  type FormatOption,
+  type Limits,
+  show,
+} from '@eitherway/core'
 import type { TransportOption } from './transports.ts'
 
 /** Settings of `connect`. All durations in milliseconds. */
-export interface ClientOptions<T extends TransportOption = TransportOption> extends Limits {
+export interface ClientOptions<
+  T extends TransportOption = TransportOption,
+  A extends Agreement | undefined = undefined,
+> extends Limits {
   /**
    * The flag: `'sse'` (one-way), `'ws'` (two-way), `'sse+post'` (two-way, where no WebSocket gets through), `'auto'` (whichever
    * of these two gets through), or a transport of your own.
@@ -12,6 +23,11 @@ export interface ClientOptions<T extends TransportOption = TransportOption> exte
   readonly channels?: readonly string[]
   /** How the application's values become text or bytes. The server names the same one. @defaultValue `'json'` */
   readonly format?: FormatOption
+  /**
+   * What is agreed on with the server: names and types follow from it. An event or a reply that its schema refuses is not
+   * delivered: `onError` is told, or the request rejects. @defaultValue none: any name, and data as it came
+   */
+  readonly contract?: Contract<A>
   /** The position after which the stream is to go on, as an earlier client had it. @defaultValue `''`: from now */
   readonly lastEventId?: string
   /**

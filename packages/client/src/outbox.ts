@@ -2,7 +2,12 @@ import { type Close, ConnectError, costOf, type Message, type TwoWayConnection }
 
 /** What waits to be sent, in order, over as many links as it takes. */
 export interface Outbox {
-  send(message: Message, signal?: AbortSignal): Promise<void>
+  /** @param onLink - hears which link has the message, and that it is none again where that one did not take it. */
+  send(
+    message: Message,
+    signal?: AbortSignal,
+    onLink?: (connection: TwoWayConnection | undefined) => void,
+  ): Promise<void>
   /** There is a link. */
   attach(connection: TwoWayConnection): void
   /** There is none any more. */
@@ -18,6 +23,8 @@ interface Entry {
   readonly bytes: number
   /** Whether a link has it: it may arrive, so nobody can say any more that it was not sent. */
   handed: boolean
+  readonly signal: AbortSignal | undefined
+  readonly onLink: ((connection: TwoWayConnection | undefined) => void) | undefined
   resolve(): void
   reject(error: unknown): void
 }
@@ -47,13 +54,17 @@ export function createOutbox(maxBytes: number): Outbox {
       if (entry === undefined || current === undefined) break
       try {
         entry.handed = true
+        entry.onLink?.(current)
         await current.send(entry.message)
         if (remove(entry)) entry.resolve()
       } catch (error) {
         entry.handed = false
+        entry.onLink?.(undefined)
         // The link had ended before it took the message, so the next one may.
         if (error instanceof ConnectError) {
           if (connection === current) connection = undefined
+          // Given up meanwhile, when nobody could say yet that it was not sent.
+          if (entry.signal?.aborted && remove(entry)) entry.reject(entry.signal.reason)
         } else if (remove(entry)) {
           entry.reject(error)
         }
@@ -72,7 +83,7 @@ export function createOutbox(maxBytes: number): Outbox {
 
   return {
     refuse,
-    send(message, signal) {
+    send(message, signal, onLink) {
       return new Promise<void>((resolve, reject) => {
         signal?.throwIfAborted()
         if (ended !== undefined) throw closedError(ended)
@@ -93,6 +104,8 @@ export function createOutbox(maxBytes: number): Outbox {
           message,
           bytes: size,
           handed: false,
+          signal,
+          onLink,
           resolve() {
             release()
             resolve()

@@ -42,3 +42,30 @@ export class ConnectError extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 }
+
+/** What a {@link RequestError} says beyond its message. */
+export interface RequestErrorOptions {
+  /** For programs, e.g. `sold-out`. Of ours are `unknown`, `failed` and `invalid`. */
+  readonly code: string
+  /** Whatever helps the other side, of what JSON can hold. */
+  readonly data?: unknown
+  readonly cause?: unknown
+}
+
+/**
+ * Why a request has no answer. Thrown in a handler of the server's, it crosses whole, but for its stack and cause: the client
+ * that asked is thrown the same. Any other error of a handler crosses as `failed`, without a word of it.
+ *
+ * Of ours are the codes `unknown`, no handler has that name; `failed`, the handler did; `invalid`, what was asked breaks the
+ * contract.
+ */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  readonly code: string
+  readonly data: unknown
+  constructor(message: string, options: RequestErrorOptions) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = options.code
+    this.data = options.data
+  }
+}

@@ -1,3 +1,4 @@
+import { readCall } from './call.ts'
 import type { Close } from './close.ts'
 import { ProtocolError } from './errors.ts'
 import { byteLength, type Message } from './message.ts'
@@ -93,8 +94,8 @@ export function toTriple(frame: Exclude<Frame, { type: 'message' }>): Triple {
 }
 
 /**
- * The frame of a triple. A `~` event that this version does not know is a newer server's word: a sign of life, and a
- * position where it has an id.
+ * The frame of a triple. A word of a call crosses as a message: see `readCall`. A `~` event that this version does not know is
+ * a newer server's word: a sign of life, and a position where it has an id.
  *
  * @throws ProtocolError when a frame of the protocol does not hold what it must.
  */
@@ -132,6 +133,7 @@ export function fromTriple(triple: Triple): Frame {
       return { type: 'close', close: { code, reason } }
     }
     default:
+      if (readCall(triple) !== undefined) return { type: 'message', message: Object.freeze(triple) }
       return id === '' ? { type: 'heartbeat' } : { type: 'position', id }
   }
 }

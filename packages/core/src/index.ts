@@ -6,9 +6,19 @@
  */
 export { AcceptedLink } from './accepted.ts'
 export { addressOf } from './address.ts'
+export type { Agreement, Contract, Part, Payload, ReceivedOf } from './agreement.ts'
 export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export { type BinaryLibrary, binaryFormat } from './binary-format.ts'
 export type { Answer, Broker, BrokerListener, History, HistoryBounds, Presence, Relay } from './broker.ts'
+export {
+  type Call,
+  callMessage,
+  checkRequestName,
+  failureData,
+  failureOf,
+  maxRequestNameBytes,
+  readCall,
+} from './call.ts'
 export {
   type Close,
   checkClose,
@@ -20,7 +30,13 @@ export {
 export { type Compression, type CompressionOptions, thresholdOf } from './compression.ts'
 export { isDeeper, isNested } from './depth.ts'
 export { createEnding, type Ending } from './ending.ts'
-export { ConnectError, type ConnectErrorOptions, ProtocolError } from './errors.ts'
+export {
+  ConnectError,
+  type ConnectErrorOptions,
+  ProtocolError,
+  RequestError,
+  type RequestErrorOptions,
+} from './errors.ts'
 export { type Format, type FormatOption, formatOf, json, text } from './format.ts'
 export {
   type Codec,

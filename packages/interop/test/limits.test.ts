@@ -28,6 +28,18 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'path and query': ['core/src/request.ts', 'maxTargetBytes'],
   'parameters, and with them channels of one peer': ['core/src/request.ts', 'maxParameters'],
   'name of a channel or event': ['core/src/message.ts', 'maxNameBytes'],
+  'name of a request': ['core/src/call.ts', 'maxRequestNameBytes'],
+  'requests of one peer that are answered at the same time': [
+    'server/src/options.ts',
+    'maxConcurrentRequests',
+  ],
+  'requests of one peer that wait for their turn': ['server/src/peer.ts', 'highWaterBytes: number'],
+  'requests that wait for their answers': ['client/src/calls.ts', 'maxPending'],
+  'time to wait for the answer to a request': ['client/src/calls.ts', 'timeoutMs'],
+  'time for a link that was replaced to bring the answers that it owes': [
+    'client/src/links.ts',
+    'maxRetiredMs',
+  ],
   id: ['core/src/message.ts', 'maxIdBytes'],
   token: ['core/src/token.ts', 'maxTokenLength'],
   'the same, read already when the server stops, as from one packet of what compresses well': [

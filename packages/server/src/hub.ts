@@ -2,6 +2,7 @@ import {
   type Accept,
   type Admission,
   type Admit,
+  type Agreement,
   type Arrival,
   byteLength,
   type Close,
@@ -15,19 +16,15 @@ import {
   turnAway,
 } from '@eitherway/core'
 import { type Authorized, createJudge } from './admission.ts'
+import { createCalls, type RequestHandler } from './calls.ts'
 import { catchUp, makeUp } from './catch-up.ts'
+import type { OnRequest, Publish, ReceivedFrom } from './contract.ts'
 import { createExpiries } from './expiries.ts'
 import { createGreetings } from './greetings.ts'
 import { createHeartbeats } from './heartbeats.ts'
 import { createInbound } from './inbound.ts'
 import { memoryBroker } from './memory.ts'
-import {
-  type CloseOptions,
-  checkDrainMs,
-  type HubOptions,
-  type PublishOptions,
-  settingsOf,
-} from './options.ts'
+import { type CloseOptions, checkDrainMs, type HubOptions, settingsOf } from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
@@ -38,7 +35,7 @@ import { spread } from './spread.ts'
 import { createCounts, type HubStats } from './stats.ts'
 
 /** The server's publish side: channels, and the peers that follow them. It knows no transport. */
-export interface Hub<Context = undefined> {
+export interface Hub<Context = undefined, A extends Agreement | undefined = undefined> {
   /**
    * Publishes to every peer that follows the channel.
    *
@@ -46,16 +43,24 @@ export interface Hub<Context = undefined> {
    * @throws (by rejection) TypeError when a name or the data cannot cross, or the message is over `maxMessageBytes`; Error
    * when the hub is closed.
    */
-  publish(channel: string, data: unknown, options?: PublishOptions): Promise<string>
+  readonly publish: Publish<A>
   /** Runs for each new peer, after its greeting. What it returns is awaited for errors only. @returns its undo. */
-  onConnect(handler: (peer: Peer<Context>) => unknown): () => void
+  onConnect(handler: (peer: Peer<Context, A>) => unknown): () => void
   /**
    * Runs for each message that a peer sends, one after the other: the next of the same peer waits until the promise that
    * the handler returned has settled, and so holds a fast sender back. @returns its undo.
    */
-  onMessage(handler: (message: Received, peer: Peer<Context>) => unknown): () => void
+  onMessage(handler: (message: ReceivedFrom<A>, peer: Peer<Context, A>) => unknown): () => void
+  /**
+   * Answers the requests of this name, of any peer: what the handler returns is the reply, what it throws the failure. Those of
+   * one peer run at the same time, up to `maxConcurrentRequests`.
+   *
+   * @param name - 1 to 200 bytes, otherwise as that of an event.
+   * @throws TypeError when the name is none, or has a handler already. @returns its undo.
+   */
+  readonly onRequest: OnRequest<Context, A>
   /** The peers that are connected now. */
-  readonly peers: ReadonlySet<Peer<Context>>
+  readonly peers: ReadonlySet<Peer<Context, A>>
   /**
    * How many peers follow a channel: on all nodes, where the broker can tell, and otherwise here. A node that dies counts for some
    * seconds more.
@@ -94,7 +99,9 @@ export interface Hub<Context = undefined> {
  *
  * @throws TypeError for a setting that is none.
  */
-export function createHub<Context = undefined>(options: HubOptions<Context> = {}): Hub<Context> {
+export function createHub<Context = undefined, A extends Agreement | undefined = undefined>(
+  options: HubOptions<Context, A> = {},
+): Hub<Context, A> {
   const settings = settingsOf(options)
   const { format, heartbeatMs, retryMs, maxMessageBytes, policyOf } = settings
   const onError = options.onError ?? report
@@ -130,10 +137,17 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
   const pressure = createPressure<HubPeer<Context>>(settings.maxTotalQueuedBytes, highWaterBytes, (peer) =>
     peer.closeAsSlow('too much waits to be read by all peers together'),
   )
+  const calls = createCalls<Context>({
+    settings,
+    onRequest: counts.requested,
+    onFailure: counts.answeredFailure,
+    tell,
+  })
   const inbound = createInbound<Context>({
     settings,
     now: nowMs,
     onArrival: counts.received,
+    calls,
     async handle(message, peer) {
       for (const handler of onMessage) await guard(peer, () => handler(message, peer))
     },
@@ -328,7 +342,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     await Promise.all(all.map((peer) => peer.closed))
   }
 
-  return {
+  const hub: Hub<Context> = {
     peers,
     async count(channel) {
       checkName('channel', channel)
@@ -367,6 +381,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
     },
     onConnect: (handler) => add(onConnect, handler),
     onMessage: (handler) => add(onMessage, handler),
+    onRequest: (name, handler) => calls.on(name, handler as RequestHandler<Context>),
     async close({
       drainMs = 0,
       code = drainMs > 0 ? 1012 : closeCode.goingAway,
@@ -387,6 +402,7 @@ export function createHub<Context = undefined>(options: HubOptions<Context> = {}
       await closing
     },
   }
+  return hub as Hub<Context, A>
 }
 
 const nowMs = () => performance.now()

@@ -7,22 +7,25 @@ import {
   type Message,
   ProtocolError,
   type Received,
+  readCall,
   type ServerConnection,
   type Waiting,
 } from '@eitherway/core'
+import { type Calls, requestOf } from './calls.ts'
 import type { HubSettings } from './options.ts'
 import type { HubPeer } from './peer.ts'
 import { createRate, type Rate } from './rate.ts'
 
 /** What is done with what peers send. */
 export interface InboundOptions<Context> {
-  readonly settings: Pick<HubSettings, 'format' | 'maxMessagesPerSecond' | 'maxDepth'>
+  readonly settings: Pick<HubSettings, 'format' | 'check' | 'maxMessagesPerSecond' | 'maxDepth'>
   /** Milliseconds, from whenever. */
   readonly now: () => number
   /** Hears of each message, before anything is made of it. */
   readonly onArrival: () => void
   /** Handles a message that is whole and within its bounds; the next of the same peer waits for it. */
   readonly handle: (message: Received, peer: HubPeer<Context>) => Promise<void>
+  readonly calls: Calls<Context>
   /** Hears of what should not happen. */
   readonly tell: (error: unknown) => void
 }
@@ -47,10 +50,11 @@ type TwoWay = Extract<ServerConnection, { direction: 'two-way' }>
 
 /** Reads what peers send: one message after the other, each within its bounds, or the peer is closed. */
 export function createInbound<Context>({
-  settings: { format, maxMessagesPerSecond, maxDepth },
+  settings: { format, check, maxMessagesPerSecond, maxDepth },
   now,
   onArrival,
   handle,
+  calls,
   tell,
 }: InboundOptions<Context>): Inbound<Context> {
   function read(peer: HubPeer<Context>): void {
@@ -72,19 +76,36 @@ export function createInbound<Context>({
   /** @returns whether the peer may go on. */
   async function take(peer: HubPeer<Context>, message: Message, rate: Rate): Promise<boolean> {
     onArrival()
-    const received = check(peer, message, rate)
+    if (!isInRate(peer, rate)) return false
+    if (message.event.startsWith('~')) return await call(peer, message)
+    const received = decode(peer, message)
     if (received === undefined) return false
-    await handle(received, peer)
+    const agreed = check === undefined ? received : await agreedOn(received, check)
+    if (agreed !== undefined) await handle(agreed, peer)
     return true
   }
 
+  /** Whatever is none of ours is passed over: an application's messages have no such event. */
+  async function call(peer: HubPeer<Context>, message: Message): Promise<boolean> {
+    const called = readCall(message)
+    if (called?.type === 'abort') calls.abort(peer, called.number)
+    if (called?.type !== 'request') return true
+    const received = decode(peer, message)
+    if (received === undefined) return false
+    await calls.take(peer, requestOf(called, received.data))
+    return true
+  }
+
+  /** @returns false where the peer may not go on, and is closed. */
+  function isInRate(peer: HubPeer<Context>, rate: Rate): boolean {
+    if (rate.count()) return true
+    const reason = `more than ${maxMessagesPerSecond} messages within a second`
+    peer.close({ code: closeCode.tooMany, reason })
+    return false
+  }
+
   /** @returns `undefined` where the peer may not go on, and is closed. */
-  function check(peer: HubPeer<Context>, { id, event, data }: Message, rate: Rate): Received | undefined {
-    if (!rate.count()) {
-      const reason = `more than ${maxMessagesPerSecond} messages within a second`
-      peer.close({ code: closeCode.tooMany, reason })
-      return undefined
-    }
+  function decode(peer: HubPeer<Context>, { id, event, data }: Message): Received | undefined {
     try {
       // JSON's text tells it for less, before anything is made of it.
       const isText = format === json && typeof data === 'string'
@@ -95,6 +116,19 @@ export function createInbound<Context>({
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       peer.close({ code: 1007, reason: fitReason(error.message) })
+      return undefined
+    }
+  }
+
+  /** @returns `undefined` for what the contract refuses: the peer goes on, and whoever reads the errors learns of it. */
+  async function agreedOn(
+    received: Received,
+    agreed: NonNullable<HubSettings['check']>,
+  ): Promise<Received | undefined> {
+    try {
+      return { ...received, data: await agreed('up', received.event, received.data) }
+    } catch (error) {
+      tell(error)
       return undefined
     }
   }

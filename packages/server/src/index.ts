@@ -5,18 +5,24 @@
  * @packageDocumentation
  */
 export type {
+  Agreement,
   Arrival,
   Broker,
   Close,
   Compression,
   CompressionOptions,
+  Contract,
   Format,
   FormatOption,
   Received,
   Refusal,
+  RequestErrorOptions,
 } from '@eitherway/core'
+export { RequestError } from '@eitherway/core'
 export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
+export type { Requested, RequestHandler } from './calls.ts'
+export type { OnRequest, Publish, ReceivedFrom, Send } from './contract.ts'
 export type { GateOptions } from './gate.ts'
 export { createHub, type Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'

@@ -1,5 +1,7 @@
 import {
+  type Agreement,
   type Broker,
+  type Contract,
   defaultMaxMessageBytes,
   type Format,
   type FormatOption,
@@ -13,9 +15,16 @@ import { checkRetryMs } from './peer.ts'
 import type { PlaceLimits } from './places.ts'
 
 /** Settings of {@link createHub}. */
-export interface HubOptions<Context = undefined> extends AdmissionOptions<Context>, PlaceLimits {
+export interface HubOptions<Context = undefined, A extends Agreement | undefined = undefined>
+  extends AdmissionOptions<Context>,
+    PlaceLimits {
   /** How the application's values become text or bytes. The clients name the same one. @defaultValue `'json'` */
   readonly format?: FormatOption
+  /**
+   * What is agreed on with the clients: names and types follow from it. A message that its schema refuses is not handled and
+   * told to `onError`, and its peer goes on; a request has the failure `invalid`. @defaultValue none: any name, and data as it came
+   */
+  readonly contract?: Contract<A>
   /** How much is kept for clients that come back, by the hub's own broker. */
   readonly history?: HistoryLimits
   /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
@@ -57,6 +66,11 @@ export interface HubOptions<Context = undefined> extends AdmissionOptions<Contex
    */
   readonly maxDepth?: number
   /**
+   * How many requests of one peer are answered at the same time. What comes beyond waits for its turn, and when 64 KiB of it
+   * wait the peer is read no further. @defaultValue 32
+   */
+  readonly maxConcurrentRequests?: number
+  /**
    * Hears what went wrong in a handler of the application. The hub and the peer go on.
    *
    * @defaultValue `console.error`
@@ -89,6 +103,7 @@ export interface CloseOptions {
 /** What was set, checked and completed. */
 export interface HubSettings {
   readonly format: Format
+  readonly check: Contract['check']
   readonly heartbeatMs: number
   readonly retryMs: number
   readonly maxQueuedBytes: number
@@ -96,11 +111,12 @@ export interface HubSettings {
   readonly maxMessageBytes: number
   readonly maxMessagesPerSecond: number
   readonly maxDepth: number
+  readonly maxConcurrentRequests: number
   readonly policyOf: (channel: string) => SlowPolicy
 }
 
 /** @throws TypeError for a setting that is none. @internal */
-export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
+export function settingsOf<Context>(options: HubOptions<Context, Agreement | undefined>): HubSettings {
   const {
     heartbeatMs = 25_000,
     retryMs = 500,
@@ -109,6 +125,7 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     maxMessageBytes = defaultMaxMessageBytes,
     maxMessagesPerSecond = 1000,
     maxDepth = 64,
+    maxConcurrentRequests = 32,
     slow = 'disconnect',
   } = options
   checkRetryMs(retryMs)
@@ -120,9 +137,11 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     checkPositive('maxMessagesPerSecond', maxMessagesPerSecond, ', or Infinity for no limit')
   }
   checkPositive('maxDepth', maxDepth)
+  checkPositive('maxConcurrentRequests', maxConcurrentRequests)
   if (typeof slow !== 'function') checkPolicy(slow)
   return {
     format: formatOf(options.format),
+    check: options.contract?.check,
     heartbeatMs,
     retryMs,
     maxQueuedBytes,
@@ -130,6 +149,7 @@ export function settingsOf<Context>(options: HubOptions<Context>): HubSettings {
     maxMessageBytes,
     maxMessagesPerSecond,
     maxDepth,
+    maxConcurrentRequests,
     policyOf: typeof slow === 'function' ? slow : () => slow,
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type Agreement,
   type Close,
   checkId,
   closeCode,
@@ -8,6 +9,7 @@ import {
   type Format,
   type Frame,
   type Gap,
+  type Message,
   maxRetryMs,
   type Owner,
   type Remote,
@@ -16,6 +18,7 @@ import {
   type Waiting,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
+import type { Send } from './contract.ts'
 import type { Talk } from './inbound.ts'
 import type { Batch, Follower, Parcel } from './outgoing.ts'
 
@@ -31,7 +34,7 @@ export interface SendOptions {
 }
 
 /** The hub's view of one connection. */
-export interface Peer<Context = undefined> {
+export interface Peer<Context = undefined, A extends Agreement | undefined = undefined> {
   /** What `authorize` said of it. */
   readonly context: Context
   readonly direction: Direction
@@ -61,7 +64,7 @@ export interface Peer<Context = undefined> {
    *
    * @throws TypeError (by rejection) when the event, the id or the data cannot cross, or `retryMs` is out of bounds.
    */
-  send(event: string, data: unknown, options?: SendOptions): Promise<void>
+  readonly send: Send<A>
   /** Ends the connection. @defaultValue `{ code: 1000, reason: '' }`: the client does not come back. */
   close(close?: Close): void
 }
@@ -190,6 +193,12 @@ export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
     if (retryMs !== undefined) checkRetryMs(retryMs)
     if (this.#channels.length > 0) this.#settings.flush()
     if (retryMs !== undefined) this.writeFrame({ type: 'retry', retryMs })
+    await this.pace({ type: 'message', message })
+  }
+
+  /** Sends the answer to a request: as `send` does, so that nothing drops, conflates or stores it. */
+  async answer(message: Message): Promise<void> {
+    if (this.#channels.length > 0) this.#settings.flush()
     await this.pace({ type: 'message', message })
   }
 

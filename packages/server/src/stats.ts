@@ -27,8 +27,12 @@ export interface HubStats {
   readonly published: number
   /** Messages that its broker had for it, ever: those of other hubs too. */
   readonly heard: number
-  /** Messages that peers sent, ever. */
+  /** Messages that peers sent, ever: requests, and the words that end them, too. */
   readonly received: number
+  /** Requests that peers made, ever. */
+  readonly requests: number
+  /** Of those, how many had a failure for an answer. */
+  readonly failures: number
   /** Bytes that left for peers, ever, as far as the platform tells. Those of peers that are connected are counted when they leave. */
   readonly bytesWritten: number
   /** Failures that were told to `onError`, ever. */
@@ -44,6 +48,9 @@ export interface Counts {
   published(): void
   heard(): void
   received(): void
+  requested(): void
+  /** One of those has a failure for an answer. */
+  answeredFailure(): void
   failed(): void
   /** All of it, and how the hub stands now. */
   with(now: Pick<HubStats, 'peers' | 'channels' | 'queuedBytes' | 'slowPeers'>): HubStats
@@ -55,7 +62,16 @@ export function createCounts(): Counts {
   const closed: Record<number, number> = {}
   const refused: Record<number, number> = {}
   const gaps = { evicted: 0, epoch: 0, unknown: 0, slow: 0 }
-  const sums = { resumed: 0, published: 0, heard: 0, received: 0, bytesWritten: 0, errors: 0 }
+  const sums = {
+    resumed: 0,
+    published: 0,
+    heard: 0,
+    received: 0,
+    requests: 0,
+    failures: 0,
+    bytesWritten: 0,
+    errors: 0,
+  }
   const add = (counts: Record<number, number>, key: number) => {
     counts[key] = (counts[key] ?? 0) + 1
   }
@@ -80,6 +96,12 @@ export function createCounts(): Counts {
     },
     received() {
       sums.received += 1
+    },
+    requested() {
+      sums.requests += 1
+    },
+    answeredFailure() {
+      sums.failures += 1
     },
     failed() {
       sums.errors += 1

@@ -18,6 +18,8 @@ const nothing: HubStats = {
   published: 0,
   heard: 0,
   received: 0,
+  requests: 0,
+  failures: 0,
   bytesWritten: 0,
   errors: 0,
 }

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../errors.ts'
 import type { Codec, Frame } from '../frame.ts'
 import { byteLength, createMessage, type Message } from '../message.ts'
-import { dataSamples, frameSamples, messageSamples } from './samples.ts'
+import { callSamples, dataSamples, frameSamples, messageSamples } from './samples.ts'
 import { assert, assertEqual, failureOf, seeded, type TestFunction } from './suite.ts'
 
 /** What {@link codecSuite} is told. */
@@ -16,7 +16,9 @@ export interface CodecSuite {
 export function codecSuite({ test, codec, cuts }: CodecSuite): void {
   const frames: readonly (readonly [string, Frame])[] = [
     ...frameSamples.map((frame) => [`${frame.type} frame ${JSON.stringify(frame)}`, frame] as const),
-    ...messageSamples.map(([name, message]) => [name, { type: 'message', message } satisfies Frame] as const),
+    ...[...messageSamples, ...callSamples].map(
+      ([name, message]) => [name, { type: 'message', message } satisfies Frame] as const,
+    ),
   ]
 
   for (const [name, frame] of frames) {

@@ -32,6 +32,6 @@ export {
   type Timers,
   type Wire,
 } from './network.ts'
-export { dataSamples, frameSamples, messageSamples } from './samples.ts'
+export { callSamples, dataSamples, frameSamples, messageSamples } from './samples.ts'
 export { assert, assertEqual, failureOf, seeded, type TestFunction, within } from './suite.ts'
 export { type TransportSetup, type TransportSuite, transportSuite } from './transport-suite.ts'

@@ -1,3 +1,4 @@
+import { callMessage } from '../call.ts'
 import type { Frame } from '../frame.ts'
 import { createMessage, type Message } from '../message.ts'
 import { seeded } from './suite.ts'
@@ -61,6 +62,23 @@ export const messageSamples: readonly (readonly [name: string, message: Message]
         createMessage(event, 'x', id),
       ] as const,
   ),
+]
+
+/** Words of calls, which every wire that is two-way must carry as it carries messages. */
+export const callSamples: readonly (readonly [name: string, message: Message])[] = [
+  ...dataSamples.flatMap(([name, data], number) => [
+    [`a request with ${name}`, callMessage({ type: 'request', number, name: 'sum', data })] as const,
+    [`a reply with ${name}`, callMessage({ type: 'reply', number, data })] as const,
+  ]),
+  ...['x'.repeat(200), 'with: colon', ' space in front', 'naïve €😀', '~', '1:2'].map(
+    (name) =>
+      [
+        `a request of the name ${JSON.stringify(name.slice(0, 20))}`,
+        callMessage({ type: 'request', number: 999_999_999_999_999, name, data: '1' }),
+      ] as const,
+  ),
+  ['an abort', callMessage({ type: 'abort', number: 0 })],
+  ['a failure', callMessage({ type: 'failure', number: 7, data: '{"code":"sold-out","message":"ü\n€"}' })],
 ]
 
 /** One of each frame of the protocol itself. */

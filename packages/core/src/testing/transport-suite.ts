@@ -4,7 +4,7 @@ import type { Frame } from '../frame.ts'
 import { createMessage, type Message } from '../message.ts'
 import { tokenProtocol } from '../token.ts'
 import type { Connection, ConnectOptions, Direction, ServerConnection, Transport } from '../transport.ts'
-import { frameSamples, messageSamples, noise } from './samples.ts'
+import { callSamples, frameSamples, messageSamples, noise } from './samples.ts'
 import { assert, assertEqual, failureOf, type TestFunction, within } from './suite.ts'
 
 /** A server with a transport that reaches it, made anew for each test. */
@@ -463,6 +463,18 @@ function checkTwoWay<D extends Direction>(check: Check<D>): void {
     const received = takeFrom(server.messages, sent.length)
     for (const message of sent) await within(client.send(message), 'a send')
     assertEqual(await received, sent, 'what arrived')
+  })
+
+  check('words of calls cross unharmed, both ways', async ({ link }) => {
+    const { client, server } = twoWay(await link())
+    const calls = callSamples.map(([, message]) => message)
+    const asked = calls.filter(({ event }) => /^~(request|abort):/.test(event))
+    const answers = calls.filter(({ event }) => /^~(reply|failure):/.test(event))
+    const received = takeFrom(server.messages, asked.length)
+    for (const message of asked) await within(client.send(message), 'a send')
+    assertEqual(await received, asked, 'what the server was asked')
+    for (const message of answers) server.write(server.encoder.encode(frameOf(message)))
+    assertEqual(await takeMessages(client, answers.length), answers, 'what the client was answered')
   })
 
   check('what was sent before the server reads waits to be read', async ({ link }) => {

@@ -64,6 +64,8 @@ export const served: Target = {
     ...'Sec-WebSocket-Protocol: eitherway.v1\r\n|Sec-WebSocket-Extensions: permessage-deflate\r\n'.split('|'),
     key,
     clientFrame(1, 'a\nb\n[1]'),
+    clientFrame(1, '\n~request:1:echo\n[1]'),
+    clientFrame(1, '\n~abort:1\n'),
     clientFrame(9, 'x'),
     clientFrame(2, '\n~close\n'),
     '\x88\x80\0\0\0\0',
@@ -76,6 +78,7 @@ export const served: Target = {
       failure = error
     }
     hub.onMessage(({ data }, peer) => peer.send('echo', data))
+    hub.onRequest('echo', (data) => data)
     const server = createServer()
     serve(hub, server, { path: '/live', hosts: ['test'], origins: [origin], maxMessageBytes: 256 })
     const [theirs, ours] = duplexPair()

@@ -58,6 +58,8 @@ const rows: readonly Row[] = [
     },
   },
   overHttp('ws', 'ws'),
+  overHttp('sse+post', 'sse+post'),
+  overHttp('auto', 'auto'),
 ]
 
 interface Gate {

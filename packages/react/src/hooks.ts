@@ -1,4 +1,4 @@
-import type { Client, Gap, Listener, Received, TwoWayClient } from '@eitherway/client'
+import type { Client, Gap, Received, TwoWayClient } from '@eitherway/client'
 import {
   type Context,
   createContext,
@@ -13,10 +13,10 @@ import {
   useSyncExternalStore,
 } from 'react'
 import { createReduced, type MessageReducer, type ReadState } from './reduced.ts'
-import { type ConnectionState, connecting, createSource, type Source } from './source.ts'
+import { type ConnectionState, connecting, createSource, type HookedClient, type Source } from './source.ts'
 
 /** Whose client the components below read. */
-export type ProviderProps<C extends Listener> = { readonly children?: ReactNode } & (
+export type ProviderProps<C extends HookedClient> = { readonly children?: ReactNode } & (
   | {
       /**
        * Makes the client when the provider is mounted; it is closed when that is taken off. Runs in pages only, so that nothing
@@ -36,11 +36,12 @@ export type ProviderProps<C extends Listener> = { readonly children?: ReactNode 
 /** Sends one message; see {@link TwoWayClient.send}. */
 export type Send = TwoWayClient['send']
 
-/** The events and what each carries, where the client's type does not say it. */
-export type EventMap = Record<string, unknown>
+/** The events of a client's contract and what each carries; without a contract any, of unknown data. */
+export type EventsOf<C extends HookedClient> =
+  C extends AsyncIterable<infer R extends Received> ? { readonly [M in R as M['event']]: M['data'] } : never
 
 /** What {@link createHooks} returns. */
-export interface Hooks<C extends Listener, E extends object> {
+export interface Hooks<C extends HookedClient, E extends object> {
   /** Gives the components below it a client. */
   readonly Provider: (props: ProviderProps<C>) => ReactElement
   /** The client; `undefined` on a server, and in a page until the provider is mounted. */
@@ -80,14 +81,14 @@ export interface Hooks<C extends Listener, E extends object> {
  * Makes the hooks of one client: once, in a module of the application, from where its components import them.
  *
  * @typeParam C - the client's type: `OneWayClient`, `TwoWayClient`, or what `connect` returns.
- * @typeParam E - the events, and what each carries.
+ * @typeParam E - the events, and what each carries. @defaultValue those of the client's contract
  *
  * @example
  * ```ts
  * export const { Provider, useConnection, useLastMessage } = createHooks<OneWayClient, { prices: { EURUSD: number } }>()
  * ```
  */
-export function createHooks<C extends Listener = Client, E extends object = EventMap>(): Hooks<C, E> {
+export function createHooks<C extends HookedClient = Client, E extends object = EventsOf<C>>(): Hooks<C, E> {
   const context = createContext<Source<C> | undefined>(undefined)
 
   const hooks: Omit<Hooks<C, E>, 'useSend'> & { useSend: () => Send } = {
@@ -149,7 +150,7 @@ export function createHooks<C extends Listener = Client, E extends object = Even
   return hooks as unknown as Hooks<C, E>
 }
 
-function useSource<C extends Listener>(context: Context<Source<C> | undefined>): Source<C> {
+function useSource<C extends HookedClient>(context: Context<Source<C> | undefined>): Source<C> {
   const source = useContext(context)
   if (source === undefined) {
     throw new Error(

@@ -3,6 +3,6 @@
  *
  * @packageDocumentation
  */
-export { createHooks, type EventMap, type Hooks, type ProviderProps, type Send } from './hooks.ts'
+export { createHooks, type EventsOf, type Hooks, type ProviderProps, type Send } from './hooks.ts'
 export type { MessageReducer, ReadState } from './reduced.ts'
-export type { ConnectionState } from './source.ts'
+export type { ConnectionState, HookedClient } from './source.ts'

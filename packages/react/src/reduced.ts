@@ -1,7 +1,7 @@
-import type { Listener, Received } from '@eitherway/client'
+import type { Received } from '@eitherway/client'
 import { type Cell, createCell } from './cell.ts'
 import { createHold } from './hold.ts'
-import { type Source, subscribeAndHold } from './source.ts'
+import { type HookedClient, hear, type Source, subscribeAndHold } from './source.ts'
 
 /** Takes one message into the state: pure, as a reducer of React. */
 export type MessageReducer<S, T> = (state: S, message: Received<T>) => S
@@ -31,7 +31,7 @@ export interface Reduced<S, T> extends Pick<Cell<Outcome<S>>, 'shown' | 'subscri
 const maxWaiting = 10_000
 
 /** Makes one that nobody reads yet. @internal */
-export function createReduced<C extends Listener, S, T>(
+export function createReduced<C extends HookedClient, S, T>(
   source: Source<C>,
   event: string,
   initial: S,
@@ -75,7 +75,7 @@ export function createReduced<C extends Listener, S, T>(
     }
 
     const undos = [
-      client.on<T>(event, (_, message) => {
+      hear<T>(client, event, (_, message) => {
         if (!isStale) cell.set({ state: ways.reducer(cell.latest().state, message) })
         else if (waiting.push(message) > maxWaiting) void readAnew()
       }),

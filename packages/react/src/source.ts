@@ -1,6 +1,18 @@
-import type { Close, Listener, Received, State } from '@eitherway/client'
+import type { Close, Handler, Listener, Received, State } from '@eitherway/client'
 import { type Batch, type Cell, createBatch, createCell } from './cell.ts'
 import { createHold } from './hold.ts'
+
+/** A client, as far as the hooks need one: with any contract, or none. */
+export interface HookedClient
+  extends Pick<Listener, 'state' | 'transport' | 'onState' | 'onGap' | 'close'>,
+    AsyncIterable<Received> {
+  readonly on: (event: never, handler: never) => () => void
+}
+
+/** Hears an event of a client whose contract is not known here. @internal */
+export function hear<T>(client: HookedClient, event: string, handler: Handler<T>): () => void {
+  return client.on(event as never, handler as never)
+}
 
 /** How things stand with the link. */
 export interface ConnectionState {
@@ -10,7 +22,7 @@ export interface ConnectionState {
 }
 
 /** What the hooks below one provider read: its client, which may not be there yet. @internal */
-export interface Source<C extends Listener> {
+export interface Source<C extends HookedClient> {
   readonly batch: Batch
   readonly client: Cell<C | undefined>
   readonly connection: Cell<ConnectionState>
@@ -37,7 +49,7 @@ export const connecting: ConnectionState = { state: 'connecting', reason: undefi
  * @param isOwned - whether the client is closed when nobody holds it any more.
  * @internal
  */
-export function createSource<C extends Listener>(make: () => C, isOwned: boolean): Source<C> {
+export function createSource<C extends HookedClient>(make: () => C, isOwned: boolean): Source<C> {
   const batch = createBatch()
   const client = createCell<C | undefined>(undefined, batch)
   const connection = createCell(connecting, batch)
@@ -98,10 +110,10 @@ function nothing(): void {
   // There is no client to leave.
 }
 
-function createLast<C extends Listener>(source: Source<C>, event: string): Last {
+function createLast<C extends HookedClient>(source: Source<C>, event: string): Last {
   const cell = createCell<Received | undefined>(undefined, source.batch)
   const hold = createHold(() => {
-    const off = source.onClient((client) => client.on(event, (_, message) => cell.set(message)))
+    const off = source.onClient((client) => hear(client, event, (_, message) => cell.set(message)))
     return () => {
       off()
       // What came meanwhile is unknown, so this may be the last one no longer.

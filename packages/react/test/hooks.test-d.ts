@@ -1,4 +1,5 @@
-import type { OneWayClient, Received, TwoWayClient } from '@eitherway/client'
+import { connect, type OneWayClient, type Received, type TwoWayClient } from '@eitherway/client'
+import { types } from '@eitherway/core/contract'
 import { createHooks } from '@eitherway/react'
 import { expectTypeOf, test } from 'vitest'
 
@@ -18,4 +19,24 @@ test('there is a `send` where there are two ways, and none where there is one', 
   // @ts-expect-error: nothing to be called
   one.useSend()
   expectTypeOf(one.useClient()).toEqualTypeOf<OneWayClient | undefined>()
+})
+
+test('with a contract, events and `send` are its own', () => {
+  const agreed = types<{
+    down: { prices: { EURUSD: number }; notice: string }
+    up: { chat: { text: string } }
+  }>()
+  const client = () => connect('/live', { transport: 'ws', contract: agreed })
+  const hooks = createHooks<ReturnType<typeof client>>()
+  expectTypeOf(hooks.Provider).toBeCallableWith({ connect: client })
+  expectTypeOf(hooks.useLastMessage('notice')?.data).toEqualTypeOf<string | undefined>()
+  expectTypeOf(hooks.useReduced('prices', (sum, { data }) => sum + data.EURUSD, 0)).toEqualTypeOf<number>()
+  // @ts-expect-error: no such event
+  hooks.useLastMessage('price')
+  // @ts-expect-error: not what the contract says
+  hooks.useSend()('chat', { words: 'hi' })
+})
+
+test('without one, any event, of unknown data', () => {
+  expectTypeOf(createHooks().useLastMessage('anything')?.data).toEqualTypeOf<unknown>()
 })

@@ -19,7 +19,7 @@ import {
   type Remote,
   type ServerConnection,
 } from '@eitherway/core'
-import { codec } from '@eitherway/sse/codec'
+import { createDecoder } from '@eitherway/sse/codec'
 import { highWaterBytes } from './wire.ts'
 
 /** What a link has taken up to now. */
@@ -30,6 +30,9 @@ export interface Taken {
 
 /** What may wait to be handled, of a client that sends on although no answer came; twice the largest message where that is more. */
 const maxWaitingBytes = 8 * 1024 * 1024
+
+/** Lines of one body that say nothing. An honest client sends none, and to read them takes longer than to send them. */
+const maxStrayLines = 1_000
 
 export const gone: Refusal = {
   status: 404,
@@ -112,6 +115,7 @@ export class PostConnection implements Accepted {
       return { status: 409, reason: `message ${first} came, and ${this.#seq + 1} is the next` }
     }
     const { frames, failure } = read(text, this.#maxMessageBytes)
+    const isPart = isSmallPart(text, frames, this.#seq + 1 - first)
     let number = first - 1
     for (const frame of frames) {
       if (frame.type === 'close') {
@@ -122,7 +126,7 @@ export class PostConnection implements Accepted {
       if (frame.type !== 'message') continue
       number += 1
       if (number <= this.#seq) continue
-      const broken = this.#add(frame.message)
+      const broken = this.#add(isPart ? copyOf(frame.message) : frame.message)
       if (broken !== undefined) return this.#end(broken)
       this.#seq = number
     }
@@ -172,6 +176,33 @@ const statusOf: ReadonlyMap<number, number> = new Map([
   [closeCode.tooMany, 429],
 ])
 
+/** Whether most of a text is something else than its messages, without the first so many. */
+function isSmallPart(text: string, frames: readonly Frame[], known: number): boolean {
+  let rest = text.length / 2
+  let number = 0
+  for (const frame of frames) {
+    if (frame.type !== 'message') continue
+    number += 1
+    if (number > known) rest -= frame.message.data.length + frame.message.event.length
+    if (rest < 0) return false
+  }
+  return true
+}
+
+/** An engine cuts a piece off a text without a copy, and so keeps all of the text for as long as the piece waits. */
+function copyOf({ id, event, data }: Message): Message {
+  return Object.freeze({
+    id: copyOfText(id),
+    event: copyOfText(event),
+    data: typeof data === 'string' ? copyOfText(data) : data,
+  })
+}
+
+const utf8 = new TextEncoder()
+const keepBom = new TextDecoder('utf-8', { ignoreBOM: true })
+/** It came as UTF-8, and so is the same again. */
+const copyOfText = (text: string): string => keepBom.decode(utf8.encode(text))
+
 interface Body {
   readonly frames: readonly Frame[]
   /** What came after them was broken. */
@@ -180,7 +211,7 @@ interface Body {
 
 function read(text: string, maxMessageBytes: number): Body {
   try {
-    return { frames: codec.decoder({ maxMessageBytes }).push(text) }
+    return { frames: createDecoder({ maxMessageBytes, maxStrayLines }).push(text) }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     return { frames: error.frames, failure: { code: error.closeCode, reason: fitReason(error.message) } }

@@ -78,7 +78,7 @@ export function createLinks(options: LinksOptions = {}): Links {
   /** By the proof of who may post. Nobody can guess his way along it, as with the keys themselves. */
   const links = new Map<string, PostConnection>()
   const posts = new Map<string, number>()
-  const budget: Budget = { bytes: 0 }
+  const budget: Budget = { bytes: 0, readings: new Set() }
 
   async function take({ proof, seq, text }: Question): Promise<Taken | Refusal> {
     const link = links.get(proof)
@@ -103,6 +103,7 @@ export function createLinks(options: LinksOptions = {}): Links {
   async function receive(post: Post): Promise<Taken | Refusal> {
     const asked = check(post, maxBytes)
     if ('status' in asked) return asked
+    if (asked.node !== node && relay === undefined) return gone
     const proof = await prove(post.key as string, post.authorization)
     if (asked.node === node && !links.has(proof)) return gone
     const under = posts.get(proof) ?? 0

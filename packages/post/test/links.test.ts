@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   type Accept,
   type Answer,
@@ -9,6 +11,7 @@ import {
   type ServerConnection,
 } from '@eitherway/core'
 import { describe, expect, test, vi } from 'vitest'
+import { type Budget, readBody } from '../src/body.ts'
 import { createLinks, type Links, type LinksOptions, type Post } from '../src/links.ts'
 
 const token = 'Bearer mine'
@@ -16,6 +19,11 @@ const fine = 'event: e\ndata: 1\n\n'
 
 async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
   yield new TextEncoder().encode(text)
+}
+
+/** As a network has it. */
+async function* piecesOf(text: string): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < text.length; at += 65_536) yield new TextEncoder().encode(text.slice(at, at + 65_536))
 }
 
 const post = (key: string, more: Partial<Post> = {}): Post => ({
@@ -187,24 +195,53 @@ describe('a body', () => {
     expect(await links.receive(post(key))).toEqual({ seq: 1 })
   })
 
-  test('all bodies that are read at once have a bound together', async () => {
+  test('of all that are read at once is given up where they are too much and it is the largest', async () => {
     const links = createLinks({ maxMessageBytes: 8 * 1024 * 1024 })
-    const opened = await Promise.all([open(links), open(links)])
+    const opened = await Promise.all([open(links), open(links), open(links)])
     const chunk = new TextEncoder().encode(':'.repeat(1024 * 1024))
     const { promise: held, resolve: release } = deferred<void>()
-    const { promise: full, resolve: fill } = deferred<void>()
-    async function* large(): AsyncIterable<Uint8Array> {
-      for (let at = 0; at < 40; at += 1) yield chunk
-      fill()
+    async function* slow(chunks: number, onSent: () => void): AsyncIterable<Uint8Array> {
+      for (let at = 0; at < chunks; at += 1) yield chunk
+      onSent()
       await held
       yield new TextEncoder().encode('\n\n')
     }
-    const first = links.receive(post(opened[0]!.key, { body: large() }))
-    await full
-    expect(await links.receive(post(opened[1]!.key, { body: large() }))).toMatchObject({ status: 503 })
+    const { promise: isSent, resolve: sent } = deferred<void>()
+    const largest = links.receive(post(opened[0]!.key, { body: slow(40, sent) }))
+    await isSent
+    const { promise: isMoreSent, resolve: moreSent } = deferred<void>()
+    const larger = links.receive(post(opened[1]!.key, { body: slow(23, moreSent) }))
+    await isMoreSent
+    // Next to the bound: one that is small is taken, and goes on being so.
+    async function* small(): AsyncIterable<Uint8Array> {
+      yield chunk
+      yield new TextEncoder().encode(`\n${fine}`)
+    }
+    expect(await links.receive(post(opened[2]!.key, { body: small() }))).toEqual({ seq: 1 })
+    expect(await largest).toMatchObject({ status: 503, retryAfterMs: 1000 })
     release()
-    expect(await first).toEqual({ seq: 0 })
-    expect(await links.receive(post(opened[1]!.key))).toEqual({ seq: 1 })
+    expect(await larger).toEqual({ seq: 0 })
+    expect(await links.receive(post(opened[0]!.key))).toEqual({ seq: 1 })
+  })
+
+  test('in pieces of a byte costs little more than they do, and is counted for that', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    const budget: Budget = { bytes: 0, readings: new Set() }
+    const piece = Uint8Array.of(0x3a)
+    const pieces = 200_000
+    let kept = 0
+    async function* body(): AsyncIterable<Uint8Array> {
+      collect()
+      const before = process.memoryUsage().heapUsed
+      for (let at = 0; at < pieces; at += 1) yield piece
+      collect()
+      kept = process.memoryUsage().heapUsed - before
+      expect(budget.bytes).toBeGreaterThan(20 * pieces)
+    }
+    expect(await readBody(body(), { maxBytes: pieces, bodyMs: 20_000, budget })).toHaveLength(pieces)
+    expect(kept).toBeLessThan(100 * pieces)
+    expect(budget.bytes).toBe(0)
   })
 })
 
@@ -313,6 +350,40 @@ test('who sends on without waiting for answers is closed beyond a bound', async 
   expect((await Promise.all(answers)).map((answer) => ('status' in answer ? answer.status : 200))).toContain(
     429,
   )
+})
+
+test('what waits does not keep the body that it came in', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const { links, key, link } = await start()
+  collect()
+  const before = process.memoryUsage().heapUsed
+  const padding = ':\n'.repeat(1024 * 1024)
+  for (let seq = 1; seq <= 20; seq += 1) {
+    const text = `${padding}event: a-name-of-some-length\ndata: a-value-of-some-length\n\n`
+    expect(await links.receive(post(key, { seq: String(seq), body: piecesOf(text) }))).toEqual({ seq })
+  }
+  // The engine cuts a piece off a text without a copy.
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(10 * 1024 * 1024)
+  const all = await readAll(links, key, link)
+  expect(all).toHaveLength(20)
+  expect(all[19]).toEqual({ id: '', event: 'a-name-of-some-length', data: 'a-value-of-some-length' })
+})
+
+test.each([
+  ['fields that nobody knows', 'a\n'],
+  ['waits that are no number', 'retry: x\n'],
+])('a body of %s is broken, before it takes long to read', async (_, line) => {
+  const { links, key, link } = await start()
+  const few = `${line.repeat(100)}${fine}`
+  expect(await links.receive(post(key, { body: bytesOf(few) }))).toEqual({ seq: 1 })
+  const before = process.cpuUsage()
+  const many = `${fine}${line.repeat(500_000)}\n`
+  expect(await links.receive(post(key, { seq: '2', body: bytesOf(many) }))).toMatchObject({ status: 400 })
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000)
+  expect((await link.closed).code).toBe(1002)
 })
 
 test('one encoder serves the link as it does the stream', async () => {

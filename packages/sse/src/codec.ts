@@ -94,8 +94,18 @@ function fromBase64(text: string): Uint8Array | undefined {
   return bytes
 }
 
+/** What a reader of streams takes. @internal */
+export interface DecoderLimits extends Limits {
+  /** Lines with a field that is unknown or has no meaning; beyond it the stream is broken. @defaultValue no limit, as the standard has it */
+  readonly maxStrayLines?: number
+}
+
 /** A client imports this alone: what only a server writes stays out of pages. @internal */
-export function createDecoder({ maxMessageBytes = defaultMaxMessageBytes }: Limits = {}): Decoder {
+export function createDecoder({
+  maxMessageBytes = defaultMaxMessageBytes,
+  maxStrayLines = Number.POSITIVE_INFINITY,
+}: DecoderLimits = {}): Decoder {
+  let strayLines = 0
   let frames: Frame[] = []
   /** The id of a block that may turn out to hold nothing else. */
   let pending: string | undefined
@@ -148,7 +158,11 @@ export function createDecoder({ maxMessageBytes = defaultMaxMessageBytes }: Limi
       frames.push({ type: 'heartbeat' })
     },
     onError(error) {
-      if (error.type !== 'max-buffer-size-exceeded') return
+      if (error.type !== 'max-buffer-size-exceeded') {
+        strayLines += 1
+        if (strayLines <= maxStrayLines) return
+        throw new ProtocolError(`more than ${maxStrayLines} lines hold no field that there is`)
+      }
       failure = new ProtocolError(`a message is over the limit of ${maxMessageBytes} bytes`, {
         closeCode: 1009,
         cause: error,

@@ -211,7 +211,8 @@ function asText(headers: NodeRequest['headers']): string {
 
 function givenBy(headers: NodeRequest['headers'] | string): NodeRequest['headers'] {
   if (typeof headers !== 'string') return headers
-  const given: Record<string, string | string[]> = {}
+  // Without what every object has: a header may be named like it.
+  const given: Record<string, string | string[]> = Object.create(null)
   const lines = headers.split('\n')
   for (let at = 0; at < lines.length; at += 2) {
     const [name = '', value = ''] = lines.slice(at, at + 2)

@@ -22,6 +22,7 @@ const requests: [string, Partial<NodeRequest>][] = [
     'with a token beside its subprotocol',
     { headers: { host: 'a', 'sec-websocket-protocol': 'x, bearer.dA' } },
   ],
+  ['with a header that is named as what objects have', { headers: { host: 'a', constructor: 'x' } }],
   ['with a query', { url: '/live?channel=a&channel=b&channel=a&lastEventId=e-1#part' }],
 ]
 

@@ -43,7 +43,7 @@ export interface Outgoing {
 }
 
 /** For how long a batch that does not get through is tried again, in milliseconds. */
-export const giveUpMs = 60_000
+const giveUpMs = 60_000
 
 /** For how long a last word is. */
 const closeMs = 5_000

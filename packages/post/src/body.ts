@@ -14,7 +14,7 @@ export interface BodyBounds {
 }
 
 /** The bytes of all bodies that are being read at one time. */
-export const maxReadingBytes: number = 64 * 1024 * 1024
+const maxReadingBytes = 64 * 1024 * 1024
 
 /**
  * Reads the text of a body, or says why not.

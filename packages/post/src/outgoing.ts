@@ -43,7 +43,7 @@ export interface Outgoing {
 }
 
 /** For how long a batch that does not get through is tried again, in milliseconds. */
-const giveUpMs = 60_000
+export const giveUpMs = 60_000
 
 /** The window in which a first repeat falls, and the largest: it doubles with each. */
 const windowMs = 250

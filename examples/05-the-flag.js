@@ -2,6 +2,8 @@
 //
 //   npm run example 05-the-flag -- --transport sse
 //   npm run example 05-the-flag -- --transport ws
+//
+// and likewise with sse+post and auto.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
@@ -12,11 +14,11 @@ const { transport, help } = parseArgs({
   options: { transport: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
 }).values
 if (help) {
-  console.log('Options: --transport <sse or ws>, which must be given')
+  console.log('Options: --transport <sse, ws, sse+post or auto>, which must be given')
   process.exit()
 }
-if (transport !== 'sse' && transport !== 'ws') {
-  console.error(`--transport must be sse or ws, got ${transport ?? 'none'}`)
+if (transport !== 'sse' && transport !== 'ws' && transport !== 'sse+post' && transport !== 'auto') {
+  console.error(`--transport must be sse, ws, sse+post or auto, got ${transport ?? 'none'}`)
   process.exit(1)
 }
 

@@ -2,9 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { ensureInstalled } from './install.mjs'
 import { script } from './run.mjs'
+import { publicPackages } from './workspace.mjs'
 
 const versions = process.argv.slice(2)
-const packages = ['core', 'sse', 'ws', 'client', 'server'].map((name) => `packages/${name}`)
+// The lab is a program, and measures.
+const packages = publicPackages()
+  .filter(({ folder }) => folder !== 'compare')
+  .map(({ folder }) => `packages/${folder}/test`)
 
 await script(() => {
   ensureInstalled()

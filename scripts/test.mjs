@@ -13,7 +13,9 @@ const counts = { passed: 0, failed: 0, skipped: 0 }
 const checks = {
   'format and lint': () => runNode('node_modules/@biomejs/biome/bin/biome', ['check', '--error-on-warnings']),
   types: () => runNode('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.json']),
+  'unused code': () => runNode('node_modules/knip/bin/knip.js', ['--no-progress', '--no-config-hints']),
   build: () => runNode('scripts/build.mjs'),
+  'public surface': () => runNode('scripts/api.mjs', ['--check']),
   tests: vitest,
   reference: () => runNode('node_modules/typedoc/bin/typedoc'),
   audit: () => runNode('scripts/audit.mjs'),

@@ -219,15 +219,21 @@ describe('05-the-flag', () => {
     expect(code).toBe(0)
   })
 
-  test('--transport ws: the same program sends as well', async () => {
-    const { code, stdout, stderr } = await run('05-the-flag', '--transport', 'ws').ended
-    const all = lines(stdout)
-    // Two ends: what the hub got may be told before or after the first price.
-    expect(all.filter((line) => line.startsWith('the hub'))).toEqual(["the hub got chat { text: 'hi' }"])
-    expect(all.filter((line) => !line.startsWith('the hub'))).toEqual(['ws is two-way', ...prices(stdout)])
-    expect(stderr).toBe('')
-    expect(code).toBe(0)
-  })
+  test.each(['ws', 'sse+post', 'auto'])(
+    '--transport %s: the same program sends as well',
+    async (transport) => {
+      const { code, stdout, stderr } = await run('05-the-flag', '--transport', transport).ended
+      const all = lines(stdout)
+      // Two ends: what the hub got may be told before or after the first price.
+      expect(all.filter((line) => line.startsWith('the hub'))).toEqual(["the hub got chat { text: 'hi' }"])
+      expect(all.filter((line) => !line.startsWith('the hub'))).toEqual([
+        `${transport} is two-way`,
+        ...prices(stdout),
+      ])
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+    },
+  )
 
   test.each([
     [['--transport', 'post'], 'post'],
@@ -237,7 +243,7 @@ describe('05-the-flag', () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
       stdout: '',
-      stderr: `--transport must be sse or ws, got ${given}\n`,
+      stderr: `--transport must be sse, ws, sse+post or auto, got ${given}\n`,
     })
   })
 })

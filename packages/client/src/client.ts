@@ -1,3 +1,5 @@
+// A page's compiler knows `AsyncDisposable` by this alone: it is in no `lib` of a year yet.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Agreement, Choice, Close, Direction, Gap, Received, State } from '@eitherway/core'
 import type { On, ReceivedBy, Request, Send } from './contract.ts'
 import type { DirectionOf, TransportOption } from './transports.ts'

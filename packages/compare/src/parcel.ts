@@ -9,8 +9,8 @@ export interface Parcel {
 export type Kind = 'text' | 'binary'
 
 /** The least that holds both numbers. */
-export const fullTextBytes = 32
-export const fullBinaryBytes = 16
+const fullTextBytes = 32
+const fullBinaryBytes = 16
 
 /** Packs a parcel into exactly so many bytes. Below {@link fullTextBytes} there is no room for the time. */
 export function pack({ seq, at }: Parcel, bytes: number, kind: Kind): string | Uint8Array {

@@ -47,26 +47,26 @@ export type Change = {
 const names: Readonly<Record<Choice, string>> = { sse: 'SSE', ws: 'WebSocket' }
 
 /** Each client sends more often than this: requests beside the stream are no longer a detail. A handful. */
-export const handfulPerSecond = 5
+const handfulPerSecond = 5
 
 /**
  * Beyond one message in 20 ms, a usual round trip, one request does not end before the next begins, and they may
  * overtake one another. A figure lowers it, where the way is longer; none raises it, because users are seldom as near as
  * the one who measures.
  */
-export const streamPerSecond = 50
+const streamPerSecond = 50
 
 /** A browser over HTTP/1.1 opens so many connections to an origin, all tabs together. */
-export const connectionsPerOrigin = 6
+const connectionsPerOrigin = 6
 
 /** Below it nobody notices. In milliseconds. */
-export const noticeableMs = 10
+const noticeableMs = 10
 
 /** Of one message to all peers: so long everything else in the process waits. In milliseconds of processor time. */
-export const noticeableCpuMs = 10
+const noticeableCpuMs = 10
 
 /** An eighth of a small server of 512 MiB. */
-export const noticeableMiB = 64
+const noticeableMiB = 64
 
 type Subject =
   | 'up'

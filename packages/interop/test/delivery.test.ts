@@ -162,7 +162,7 @@ describe.each(transports)('over %s', (transport) => {
       const switched = await client.switchTo(name)
       expect(switched).toBe(client)
       expect([client.transport, client.direction]).toEqual([name, name === 'sse' ? 'one-way' : 'two-way'])
-      expect('send' in client).toBe(name === 'ws')
+      expect('send' in client).toBe(name !== 'sse')
     }
     publishing = false
     await publisher

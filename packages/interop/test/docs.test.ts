@@ -11,6 +11,7 @@ const pages = [
   ...markdownIn('.', { recursive: false }),
   ...markdownIn('docs', { recursive: true }),
   ...markdownIn('examples', { recursive: true }),
+  ...markdownIn('packages', { recursive: true }),
 ].map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 
 function markdownIn(folder: string, { recursive }: { recursive: boolean }): string[] {

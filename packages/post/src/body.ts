@@ -21,7 +21,7 @@ export interface BodyBounds {
 }
 
 /** What all bodies that are being read at one time may cost, in bytes. */
-export const maxReadingBytes: number = 64 * 1024 * 1024
+const maxReadingBytes = 64 * 1024 * 1024
 
 /** What a piece costs beside its bytes, which may be one: it stays a piece until all of the text is there. */
 const pieceBytes = 32

@@ -343,9 +343,13 @@ test('a reader that is behind holds the answer back until it has caught up', asy
 test('who sends on without waiting for answers is closed beyond a bound', async () => {
   const { links, key, link } = await start()
   const large = `data: ${'x'.repeat(1024 * 1024)}\n\n`
-  const answers = Array.from({ length: 4 }, (_, at) =>
-    links.receive(post(key, { seq: String(at * 3 + 1), body: bytesOf(large.repeat(3)) })),
-  )
+  const queue = link.messages as Queue<Message>
+  const answers: ReturnType<Links['receive']>[] = []
+  for (let at = 0; at < 3; at += 1) {
+    answers.push(links.receive(post(key, { seq: String(at * 3 + 1), body: bytesOf(large.repeat(3)) })))
+    // In this order: each proves in a thread of its own that it may.
+    if (at < 2) await vi.waitFor(() => expect(queue.bytes).toBeGreaterThan(3 * (at + 1) * 1024 * 1024))
+  }
   expect((await link.closed).code).toBe(4029)
   expect((await Promise.all(answers)).map((answer) => ('status' in answer ? answer.status : 200))).toContain(
     429,

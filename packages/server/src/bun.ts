@@ -19,7 +19,7 @@ export interface BunServer {
 /** As much of Bun's `ServerWebSocket` as is used. */
 export interface BunSocket {
   readonly data: BunLink
-  send(data: string | Uint8Array<ArrayBuffer>): number
+  send(data: string | Uint8Array): number
   close(code?: number, reason?: string): void
   getBufferedAmount(): number
 }

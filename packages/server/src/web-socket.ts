@@ -7,7 +7,7 @@ export interface WebSocketEnd {
   readonly readyState: number
   /** Not every runtime counts it. */
   readonly bufferedAmount?: number
-  send(data: string | Uint8Array<ArrayBuffer>): void
+  send(data: string | Uint8Array): void
   close(code: number, reason: string): void
   addEventListener(type: string, listener: (event: never) => void): void
 }

@@ -32,7 +32,7 @@ export interface SseOptions {
   /** @defaultValue `GET` */
   readonly method?: string
   /** Sent with each request, for servers that stream the answer to a POST. */
-  readonly body?: string | Uint8Array<ArrayBuffer> | URLSearchParams
+  readonly body?: string | Uint8Array | URLSearchParams
   /** Whether cookies go along: as in `fetch`. @defaultValue `same-origin` */
   readonly credentials?: RequestCredentials
   /** @defaultValue the platform's */
@@ -103,7 +103,8 @@ async function ask(
   headers.set('Accept', 'text/event-stream')
   if (lastEventId !== '') headers.set('Last-Event-ID', toHeader(lastEventId))
   const init: RequestInit = { method, credentials, cache: 'no-store', signal }
-  if (body !== undefined) init.body = body
+  // Since TypeScript 5.9, `fetch` takes no bytes of a SharedArrayBuffer; compilers before 5.7 know no type that says so.
+  if (body !== undefined) init.body = body as NonNullable<RequestInit['body']>
 
   let target = address
   for (let redirects = 0; ; redirects += 1) {

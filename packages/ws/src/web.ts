@@ -44,7 +44,7 @@ export interface UpgraderOptions extends Limits {
 /** As much of an open socket as is used; the web's `WebSocket` and Bun's `ServerWebSocket` are one with a line each. */
 export interface Socket {
   /** Sends one message. What it returns is not looked at. */
-  send(data: string | Uint8Array<ArrayBuffer>): unknown
+  send(data: string | Uint8Array): unknown
   close(code: number, reason: string): void
   /** Bytes that were handed over and have not left. */
   queuedBytes(): number
@@ -230,7 +230,7 @@ class WebConnection implements Accepted {
     const size = byteLength(chunk)
     this.#written += size + headBytes(size)
     try {
-      this.#socket.send(chunk as string | Uint8Array<ArrayBuffer>)
+      this.#socket.send(chunk)
     } catch (error) {
       // It is closing already, and `closed` will say so; or it takes no more, and then it is of no use.
       this.#leave({

@@ -72,7 +72,7 @@ const gapNotes: Readonly<Record<Gap['reason'], string>> = {
 /** How far the plots look back. */
 export const plotMs = 30_000
 /** What the figures are taken over. */
-export const figuresMs = 10_000
+const figuresMs = 10_000
 /** Longer than this without a reading, and nobody knows how the host was meanwhile. */
 export const pauseMs = 1000
 /** After so long a silence the client takes the link for dead: ten seconds more than the server's heartbeat. */

@@ -1,2 +1,2 @@
-export type { FromRunner, Orders, Run, ToRunner } from '../runner.ts'
+export type { FromRunner, Run, ToRunner } from '../runner.ts'
 export { runnerUrl } from '../runner.ts'

@@ -32,7 +32,7 @@ const isMarked = ({ fields }: { readonly fields: readonly { readonly best: boole
   fields.some(({ best }) => best)
 
 /** One scenario. */
-export function renderResult(result: Result, width: number): string {
+function renderResult(result: Result, width: number): string {
   const title = `${clean(result.title)} (${clean(result.place.name)})`
   return [
     `${title}\n${'─'.repeat(Math.min(width, title.length))}\n${wrap(clean(result.question), width)}`,

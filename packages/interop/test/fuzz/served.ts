@@ -9,7 +9,9 @@ const key =
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
 
 /** What Node, `ws` and we may answer together. No 500: that would be a failure of ours. */
-const statuses = new Set([101, 200, 204, 400, 403, 404, 405, 406, 413, 414, 417, 421, 426, 431, 503, 505])
+const statuses = new Set([
+  101, 200, 204, 400, 403, 404, 405, 406, 408, 409, 413, 414, 415, 417, 421, 426, 429, 431, 503, 505,
+])
 
 const headerNames = new Set([
   'access-control-allow-headers',

@@ -184,18 +184,17 @@ function isSmallPart(text: string, frames: readonly Frame[], known: number): boo
     if (frame.type !== 'message') continue
     number += 1
     if (number > known) rest -= frame.message.data.length + frame.message.event.length
-    if (rest < 0) return false
   }
-  return true
+  return rest > 0
 }
 
 /** An engine cuts a piece off a text without a copy, and so keeps all of the text for as long as the piece waits. */
 function copyOf({ id, event, data }: Message): Message {
-  return Object.freeze({
+  return {
     id: copyOfText(id),
     event: copyOfText(event),
     data: typeof data === 'string' ? copyOfText(data) : data,
-  })
+  }
 }
 
 const utf8 = new TextEncoder()

@@ -161,7 +161,7 @@ export function createDecoder({
       if (error.type !== 'max-buffer-size-exceeded') {
         strayLines += 1
         if (strayLines <= maxStrayLines) return
-        throw new ProtocolError(`more than ${maxStrayLines} lines hold no field that there is`)
+        throw new ProtocolError(`over ${maxStrayLines} lines hold no field`)
       }
       failure = new ProtocolError(`a message is over the limit of ${maxMessageBytes} bytes`, {
         closeCode: 1009,

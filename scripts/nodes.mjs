@@ -4,7 +4,9 @@ import { ensureInstalled } from './install.mjs'
 import { script } from './run.mjs'
 
 const versions = process.argv.slice(2)
-const packages = ['core', 'sse', 'ws', 'client', 'server'].map((name) => `packages/${name}`)
+const packages = ['core', 'sse', 'ws', 'post', 'client', 'server', 'redis', 'react'].map(
+  (name) => `packages/${name}/`,
+)
 
 await script(() => {
   ensureInstalled()

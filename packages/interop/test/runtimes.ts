@@ -19,12 +19,12 @@ export interface Runtime {
 
 export interface OpenRuntime extends AsyncDisposable {
   /** Runs a program of `programs/` with these settings; it speaks to the hub at `/live`. */
-  start(program: Program, settings: Settings, hub: TestHub): Promise<RunningProgram>
+  start(program: Program, settings: Settings, hub: Pick<TestHub, 'origin' | 'page'>): Promise<RunningProgram>
 }
 
 export interface RunningProgram extends AsyncDisposable, Told {}
 
-export type Program = 'client' | 'event-source' | 'web-socket'
+export type Program = 'client' | 'event-source' | 'web-socket' | 'remote' | 'pure'
 
 /** The program's own, and the hub's URL as the runtime names it. */
 export type Settings = { readonly path: string; readonly scheme?: 'http' | 'ws' } & Record<string, unknown>
@@ -34,6 +34,8 @@ const require = createRequire(import.meta.url)
 /** The programs, and what they need on Node, which has neither `EventSource` nor, before 22, `WebSocket`. */
 const packages: Readonly<Record<Program, string>> = {
   client: '',
+  remote: '',
+  pure: '',
   'event-source': `import { EventSource } from 'eventsource'; globalThis.EventSource = EventSource;`,
   'web-socket': `import { WebSocket } from 'ws'; globalThis.WebSocket = WebSocket;`,
 }
@@ -63,11 +65,7 @@ async function bundle(
 }
 
 /** A runtime of the command line, which reads its program from standard input. */
-function commandLine(
-  name: string,
-  platform: 'browser' | 'node',
-  command: () => { file: string; args: string[]; env?: Record<string, string> },
-): Runtime {
+function commandLine(name: string, platform: 'browser' | 'node', command: () => Command): Runtime {
   return {
     name,
     missing: false,
@@ -167,15 +165,29 @@ export const inFirefox: Runtime = {
   }),
 }
 
-export const onNode = commandLine('Node', 'node', () => ({ file: process.execPath, args: ['-'] }))
+/** What runs a program of its standard input. */
+export interface Command {
+  readonly file: string
+  readonly args: string[]
+  readonly env?: Record<string, string>
+}
 
-export const onBun = commandLine('Bun', 'browser', () => ({
-  file: require.resolve('bun/bin/bun.exe'),
-  args: ['run', '-'],
-}))
+export const nodeCommand = (file = process.execPath): Command => ({ file, args: ['-'] })
 
-export const onDeno = commandLine('Deno', 'browser', () => ({
+export const bunCommand = (): Command => ({ file: require.resolve('bun/bin/bun.exe'), args: ['run', '-'] })
+
+export const denoCommand = (): Command => ({
   file: require.resolve('deno/deno'),
   args: ['run', '--quiet', '--allow-net=127.0.0.1', '-'],
   env: { DENO_NO_UPDATE_CHECK: '1' },
-}))
+})
+
+/** @param file - its executable. @defaultValue this process's */
+export const nodeAt = (name: string, file?: string): Runtime =>
+  commandLine(name, 'node', () => nodeCommand(file))
+
+export const onNode = nodeAt('Node')
+
+export const onBun = commandLine('Bun', 'browser', bunCommand)
+
+export const onDeno = commandLine('Deno', 'browser', denoCommand)

@@ -62,7 +62,7 @@ describe('a seat that follows', () => {
       'the server learns the URL, the channels and the position that the client names',
       'who follows channels is let in once the server has greeted the leader, which this server does not',
     ],
-    ['fifty links at once each get their own', 'a follower is first told where the stream stands'],
+    ['50 links at once each get their own', 'a follower is first told where the stream stands'],
   ])
   transportSuite({
     test: (name, run) => test.skipIf(others.has(name))(name, run),

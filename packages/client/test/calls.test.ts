@@ -1,6 +1,5 @@
-import { type ClientOptions, ConnectError, connect, ProtocolError } from '@eitherway/client'
+import { ConnectError, connect, ProtocolError } from '@eitherway/client'
 import {
-  type Agreement,
   type Close,
   type Contract,
   createQueue,
@@ -14,13 +13,13 @@ import { within } from '@eitherway/core/testing'
 import { expect, test, vi } from 'vitest'
 
 /** A client, and the server's end of its link, by hand. */
-async function open(contract?: Contract<Agreement>) {
+async function open(contract: Pick<Contract<undefined>, 'check'> = {}) {
   const accepted = createQueue<ServerConnection>()
   const client = connect('http://test/live', {
     transport: linked((connection) => accepted.push(connection, 0), { direction: 'two-way' }),
     reconnect: false,
     contract,
-  } as ClientOptions<Transport<'two-way'>>)
+  })
   const { done, value: server } = await accepted[Symbol.asyncIterator]().next()
   if (done || server.direction !== 'two-way') throw new Error('no two-way link')
   const messages = server.messages[Symbol.asyncIterator]()

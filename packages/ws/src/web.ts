@@ -9,7 +9,6 @@ import {
   checkClose,
   closeCode,
   type Decoder,
-  defaultMaxMessageBytes,
   type Encoder,
   fitReason,
   type Gate,
@@ -17,6 +16,7 @@ import {
   type Limits,
   type Message,
   malformed,
+  maxMessageBytesOf,
   type NodeRequest,
   type Owner,
   oversized,
@@ -24,7 +24,6 @@ import {
   type Queue,
   type Refusal,
   requestArrival,
-  show,
   turnAway,
   type Waiting,
 } from '@eitherway/core'
@@ -76,12 +75,8 @@ export function createUpgrader(
   admit: Admit,
   options: UpgraderOptions = {},
 ): (asked: NodeRequest) => Promise<Upgrade | Refusal> {
-  const { gate, onRefused, maxMessageBytes = defaultMaxMessageBytes } = options
-  if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes < 1) {
-    throw new TypeError(
-      `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
-    )
-  }
+  const { gate, onRefused } = options
+  const maxMessageBytes = maxMessageBytesOf(options)
   return async (asked) => {
     const improper = malformed(asked) ?? notUpgrade(asked)
     const arrival = improper === undefined ? requestArrival(asked) : undefined

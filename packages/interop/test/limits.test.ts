@@ -11,7 +11,7 @@ const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
 
 /** Where each row's default stands in the code. */
 const sources: Readonly<Record<string, readonly [file: string, name: string] | number>> = {
-  'a message that a peer sends': ['ws/src/server.ts', 'maxMessageBytes'],
+  'a message that a peer sends': ['core/src/frame.ts', 'defaultMaxMessageBytes: number'],
   'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
   'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
   'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],
@@ -68,6 +68,15 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'bytes kept of one channel': ['server/src/memory.ts', 'limits.bytes'],
   'bytes kept of all channels': ['server/src/memory.ts', 'limits.totalBytes'],
   'age of what is kept': ['server/src/memory.ts', 'limits.ageMs'],
+  'what waits to be stored in Redis, where that is the [broker](scaling.md)': [
+    'redis/src/options.ts',
+    'maxQueuedBytes',
+  ],
+  'time of a publish there, and of reading history': ['redis/src/options.ts', 'timeoutMs'],
+  'what hubs ask of one there, and has not been read': ['redis/src/lua.ts', 'maxAsked'],
+  'bytes that a shared link keeps for [tabs that join](tabs.md)': ['client/src/recent.ts', 'maxBytes'],
+  'messages that it keeps': ['client/src/recent.ts', 'maxFrames'],
+  'what waits to be read of a shared link, in a tab that follows': ['client/src/seat.ts', 'maxUnreadBytes'],
   'reason of a close': 123,
   'a message that it receives': ['core/src/frame.ts', 'defaultMaxMessageBytes: number'],
   'what waits for one iteration, or to be sent': ['client/src/connect.ts', 'maxQueuedBytes'],

@@ -356,6 +356,9 @@ end
 return count
 `
 
+/** What may wait in a node's inbox. */
+const maxAsked = 1_000
+
 /**
  * Puts something in a node's inbox. KEYS: where it says which node has the hub, or none, when the node is known. ARGV: where inboxes
  * begin, the node, then the entry. @returns 1; 0 when nobody is there; 2 when too much waits there.
@@ -365,7 +368,7 @@ local node = ARGV[2]
 if KEYS[1] then node = redis.call('GET', KEYS[1]) end
 if not node then return 0 end
 local inbox = ARGV[1] .. node
-if redis.call('XLEN', inbox) >= 1000 then return 2 end
+if redis.call('XLEN', inbox) >= ${maxAsked} then return 2 end
 redis.call('XADD', inbox, '*', ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 redis.call('PEXPIRE', inbox, 60000)
 return 1

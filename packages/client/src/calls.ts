@@ -132,9 +132,8 @@ export function createCalls({ format, check, outbox, onAnswered }: CallsOptions)
       try {
         if (answer?.type === 'reply') {
           const data = format.decode(answer.data)
-          const agreed = check === undefined ? data : check('output', call.name, data)
-          if (agreed instanceof Promise) agreed.then(call.resolve, call.reject)
-          else call.resolve(agreed)
+          // One that is checked for a while is answered all the same: what becomes of its link is no matter any more.
+          call.resolve(check === undefined ? data : check('output', call.name, data))
         } else if (answer?.type === 'failure') call.reject(failureOf(answer.data))
       } catch (error) {
         call.reject(error)

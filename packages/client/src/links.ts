@@ -48,7 +48,7 @@ export interface LinkEvents {
   /** What the frames brought is being checked, and takes its time. */
   checking(): Promise<void> | undefined
   lost(loss: LostLink): void
-  /** A transport broke its contract. */
+  /** A transport failed in what it may not fail in. */
   failed(error: unknown): void
 }
 

@@ -1,6 +1,7 @@
 import { ConnectError, connect, ProtocolError } from '@eitherway/client'
 import {
   type Close,
+  type Contract,
   createQueue,
   type Frame,
   linked,
@@ -12,11 +13,12 @@ import { within } from '@eitherway/core/testing'
 import { expect, test, vi } from 'vitest'
 
 /** A client, and the server's end of its link, by hand. */
-async function open() {
+async function open(contract: Pick<Contract<undefined>, 'check'> = {}) {
   const accepted = createQueue<ServerConnection>()
   const client = connect('http://test/live', {
     transport: linked((connection) => accepted.push(connection, 0), { direction: 'two-way' }),
     reconnect: false,
+    contract,
   })
   const { done, value: server } = await accepted[Symbol.asyncIterator]().next()
   if (done || server.direction !== 'two-way') throw new Error('no two-way link')
@@ -52,6 +54,25 @@ test('numbers go up by one and are never used twice, and an abort names its requ
   void errorOf(client.request('three'))
   expect((await next()).event).toBe('~request:3:three')
   await client.close()
+})
+
+test('what was answered is answered, though its schema takes longer than its link lives', async () => {
+  let checked: (data: unknown) => void = () => undefined
+  const check = vi.fn(
+    () =>
+      new Promise<unknown>((resolve) => {
+        checked = resolve
+      }),
+  )
+  const { client, server, next, answer } = await open({ check })
+  const asked = client.request('ask', null, { timeoutMs: 0 })
+  await next()
+  answer('~reply:1', '"raw"')
+  await expect.poll(() => check.mock.calls.length).toBe(1)
+  server.close()
+  await within(client.closed, 'the end')
+  checked('checked')
+  expect(await within(asked, 'the answer')).toBe('checked')
 })
 
 test('an answer to nobody is passed over, the second to one as well', async () => {

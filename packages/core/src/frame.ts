@@ -1,7 +1,7 @@
 import { readCall } from './call.ts'
 import type { Close } from './close.ts'
 import { ProtocolError } from './errors.ts'
-import { byteLength, type Message } from './message.ts'
+import { byteLength, type Message, show } from './message.ts'
 
 /**
  * What crosses the wire. All but `message` belong to the protocol: an application never sees them.
@@ -41,6 +41,19 @@ export interface Limits {
 
 /** The default of {@link Limits.maxMessageBytes}: 1 MiB. */
 export const defaultMaxMessageBytes: number = 1024 * 1024
+
+/**
+ * Largest message that is taken, in bytes.
+ *
+ * @throws TypeError when the setting is no size: with what is no number there would be no bound at all.
+ * @internal
+ */
+export function maxMessageBytesOf({ maxMessageBytes = defaultMaxMessageBytes }: Limits): number {
+  if (Number.isSafeInteger(maxMessageBytes) && maxMessageBytes > 0) return maxMessageBytes
+  throw new TypeError(
+    `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
+  )
+}
 
 /** Writes frames. Its identity is the cache key of encode-once: one encoder, one encoding, however many connections. */
 export interface Encoder {

@@ -48,6 +48,7 @@ export {
   fromTriple,
   type Gap,
   type Limits,
+  maxMessageBytesOf,
   type Triple,
   toTriple,
 } from './frame.ts'

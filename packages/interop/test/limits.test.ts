@@ -11,7 +11,7 @@ const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
 
 /** Where each row's default stands in the code. */
 const sources: Readonly<Record<string, readonly [file: string, name: string] | number>> = {
-  'a message that a peer sends': ['ws/src/server.ts', 'maxMessageBytes'],
+  'a message that a peer sends': ['core/src/frame.ts', 'defaultMaxMessageBytes: number'],
   'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
   'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
   'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],

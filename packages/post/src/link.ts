@@ -1,22 +1,18 @@
 import {
   type Accepted,
+  AcceptedLink,
   type Close,
   checkClose,
   closeCode,
-  costOf,
-  createEnding,
-  createQueue,
   type Encoder,
-  type Ending,
   type Frame,
   fitReason,
+  Inbox,
   type Message,
-  maxIdBytes,
-  maxNameBytes,
+  type Owner,
   ProtocolError,
   type Queue,
   type Refusal,
-  type Remote,
   type ServerConnection,
 } from '@eitherway/core'
 import { createDecoder } from '@eitherway/sse/codec'
@@ -28,9 +24,6 @@ export interface Taken {
   readonly seq: number
 }
 
-/** What may wait to be handled, of a client that sends on although no answer came; twice the largest message where that is more. */
-const maxWaitingBytes = 8 * 1024 * 1024
-
 /** Lines of one body that say nothing. An honest client sends none, and to read them takes longer than to send them. */
 const maxStrayLines = 1_000
 
@@ -39,40 +32,32 @@ export const gone: Refusal = {
   reason: 'there is no such link here: it has ended, or its server has; connect again',
 }
 
+/** An answer is held back instead: see {@link PostConnection.caughtUp}. */
+const unheld = { pause: (): void => undefined, resume: (): void => undefined }
+
 /** A link both ways: a stream down, and what is posted up. All that goes down is the stream's own affair. */
-export class PostConnection implements Accepted {
+export class PostConnection extends AcceptedLink implements Accepted {
   readonly direction = 'two-way'
-  readonly messages: Queue<Message> = createQueue<Message>()
   readonly #down: ServerConnection
-  readonly #ending: Ending
+  readonly #inbox: Inbox
   readonly #maxMessageBytes: number
   /** The number of the last message that was taken. */
   #seq = 0
 
   constructor(down: ServerConnection, maxMessageBytes: number) {
+    super(down)
     this.#down = down
     this.#maxMessageBytes = maxMessageBytes
-    this.#ending = createEnding(() => this.messages.end())
-    void down.closed.then((close) => this.#ending.finish(close))
+    this.#inbox = new Inbox({
+      maxMessageBytes,
+      wire: unheld,
+      onArrival: (waiting) => this.tellArrived(waiting),
+    })
+    void down.closed.then((close) => this.finish(close))
   }
 
-  get url(): URL {
-    return this.#down.url
-  }
-  get headers(): Headers {
-    return this.#down.headers
-  }
-  get token(): string | undefined {
-    return this.#down.token
-  }
-  get remote(): Remote | undefined {
-    return this.#down.remote
-  }
-  get channels(): readonly string[] {
-    return this.#down.channels
-  }
-  get lastEventId(): string {
-    return this.#down.lastEventId
+  get messages(): Queue<Message> {
+    return this.#inbox.messages
   }
   get encoder(): Encoder {
     return this.#down.encoder
@@ -83,8 +68,10 @@ export class PostConnection implements Accepted {
   get queuedBytes(): number {
     return this.#down.queuedBytes
   }
-  get closed(): Promise<Close> {
-    return this.#ending.closed
+
+  override attach(owner: Owner): void {
+    super.attach(owner)
+    if (this.messages.bytes > 0) owner.arrived(this.messages)
   }
 
   write(chunk: string | Uint8Array): number {
@@ -97,8 +84,8 @@ export class PostConnection implements Accepted {
 
   close(close: Close = { code: closeCode.normal, reason: '' }): void {
     checkClose(close)
-    if (this.#ending.close !== undefined) return
-    this.#ending.finish(close)
+    if (this.ended !== undefined) return
+    this.finish(close)
     this.messages.drop()
     this.#down.close(close)
   }
@@ -110,7 +97,7 @@ export class PostConnection implements Accepted {
    * @param first - the number of the first message in the text.
    */
   take(first: number, text: string): Taken | Refusal {
-    if (this.#ending.close !== undefined) return gone
+    if (this.ended !== undefined) return gone
     if (first > this.#seq + 1) {
       return { status: 409, reason: `message ${first} came, and ${this.#seq + 1} is the next` }
     }
@@ -126,7 +113,7 @@ export class PostConnection implements Accepted {
       if (frame.type !== 'message') continue
       number += 1
       if (number <= this.#seq) continue
-      const broken = this.#add(isPart ? copyOf(frame.message) : frame.message)
+      const broken = this.#inbox.add(isPart ? copyOf(frame.message) : frame.message)
       if (broken !== undefined) return this.#end(broken)
       this.#seq = number
     }
@@ -144,14 +131,9 @@ export class PostConnection implements Accepted {
     clearTimeout(timer)
   }
 
-  #add(message: Message): Close | undefined {
-    if (message.event.length > maxNameBytes || message.id.length > maxIdBytes) {
-      const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
-      return { code: closeCode.protocolError, reason }
-    }
-    const waiting = this.messages.push(message, costOf(message))
-    if (waiting <= Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) return undefined
-    return { code: closeCode.tooMany, reason: `${waiting} bytes wait to be handled` }
+  protected override finish(close: Close): void {
+    this.messages.end()
+    super.finish(close)
   }
 
   /** The client's own last word: what it sent before is still to be read. */
@@ -160,7 +142,7 @@ export class PostConnection implements Accepted {
       this.close({ code: closeCode.protocolError, reason: `a client does not close with ${close.code}` })
       return
     }
-    this.#ending.finish(close)
+    this.finish(close)
     this.#down.close(close)
   }
 

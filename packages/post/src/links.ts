@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { type Accept, defaultMaxMessageBytes, type Refusal, type Relay } from '@eitherway/core'
+import { type Accept, maxMessageBytesOf, type Refusal, type Relay } from '@eitherway/core'
 import { type Budget, readBody, tooLarge } from './body.ts'
 import { gone, PostConnection, type Taken } from './link.ts'
 import { highWaterBytes, holdMs, mediaType } from './wire.ts'
@@ -70,9 +70,10 @@ const bytesPerByte = 7
 /** Least bound of a body, whatever a message may be. */
 const minBodyBytes = 256 * 1024
 
-/** Makes the links of one server, of which there are none yet. */
+/** Makes the links of one server, of which there are none yet. @throws TypeError when `maxMessageBytes` is none. */
 export function createLinks(options: LinksOptions = {}): Links {
-  const { maxMessageBytes = defaultMaxMessageBytes, bodyMs = 30_000, relay } = options
+  const { bodyMs = 30_000, relay } = options
+  const maxMessageBytes = maxMessageBytesOf(options)
   const maxBytes = Math.max(minBodyBytes, bytesPerByte * maxMessageBytes + 4096)
   const node = randomText(12)
   /** By the proof of who may post. Nobody can guess his way along it, as with the keys themselves. */

@@ -35,7 +35,7 @@ export interface Listener {
  * The server's side of `sse+post`, for Node's http and http2.
  *
  * @param admit - decides on each request for a link before it is answered, and says who takes it; a refusal is its HTTP status.
- * @throws TypeError when the threshold of `compression` is no size.
+ * @throws TypeError when `maxMessageBytes` is none, or the threshold of `compression` is no size.
  */
 export function createListener(admit: Admit, options: ListenerOptions = {}): Listener {
   const { gate, onRefused } = options

@@ -398,3 +398,7 @@ test('one encoder serves the link as it does the stream', async () => {
   }, undefined)
   expect((await streamOf(accept)).encoder).toBe(encoder)
 })
+
+test.each([0, 1.5, Number.NaN])('no links are made whose largest message is %s', (maxMessageBytes) => {
+  expect(() => createLinks({ maxMessageBytes })).toThrow(TypeError)
+})

@@ -1,4 +1,4 @@
-import { byteLength, checkName, defaultMaxMessageBytes, type FormatOption, formatOf } from '@eitherway/core'
+import { byteLength, checkName, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
 import { newName } from './broker.ts'
 import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
@@ -35,7 +35,7 @@ export interface Publisher {
 export function createPublisher(options: PublisherOptions): Publisher {
   const settings = settingsOf(options)
   const format = formatOf(options.format)
-  const { maxMessageBytes = defaultMaxMessageBytes } = options
+  const maxMessageBytes = maxMessageBytesOf(options)
   const link = createLink(settings.client)
   let hasEnded = false
   const publishing = createPublishing({

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import { maxMessageBytesOf } from '@eitherway/core'
 import type { Upgrade } from '@eitherway/ws/web'
 import type { Hub } from './hub.ts'
 import { createEntrance, type EntranceOptions } from './web-entrance.ts'
@@ -54,7 +55,7 @@ export function createBunHandler(
   hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: EntranceOptions = {},
 ): BunHandler {
-  const { maxMessageBytes = 1024 * 1024 } = options
+  const maxMessageBytes = maxMessageBytesOf(options)
   const enter = createEntrance(hub, options)
   return {
     fetch(request, server) {

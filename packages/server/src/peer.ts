@@ -75,7 +75,7 @@ export interface PeerSettings<Context> {
   readonly maxQueuedBytes: number
   /** Gives out what this turn has published so far: it comes before what is written next. */
   readonly flush: () => void
-  /** Hears of a transport that broke its contract. */
+  /** Hears of a transport that failed in what it may not fail in. */
   readonly tell: (error: unknown) => void
   /** More waits for this peer than it takes at once. */
   readonly onBehind: (peer: HubPeer<Context>) => void

@@ -1,5 +1,6 @@
 import {
   type Accepted,
+  AcceptedLink,
   type Admission,
   type Admit,
   type Arrival,
@@ -7,15 +8,12 @@ import {
   type Close,
   checkClose,
   closeCode,
-  createEnding,
   type Encoder,
-  type Ending,
   type Gate,
   malformed,
   type NodeRequest,
   oversized,
   type Refusal,
-  type Remote,
   requestArrival,
 } from '@eitherway/core'
 import { codec } from './codec.ts'
@@ -108,12 +106,10 @@ const frames: Encoder = {
 const heartbeat = frames.encode({ type: 'heartbeat' })
 
 /** The body of an answer that is a stream. What the runtime has not fetched from it yet is what waits. */
-class WebConnection implements Accepted {
+class WebConnection extends AcceptedLink implements Accepted {
   readonly direction = 'one-way'
   readonly encoder: Encoder = frames
   readonly body: ReadableStream<Uint8Array>
-  readonly #ending: Ending
-  readonly #arrival: Arrival
   readonly #signal: AbortSignal | undefined
   readonly #closeTimeoutMs: number
   readonly #onAbort = () => this.#gone()
@@ -122,14 +118,12 @@ class WebConnection implements Accepted {
   #written = 0
   /** The bytes that had left when it was over. */
   #total: number | undefined
-  #waiting: (() => void)[] | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(signal: AbortSignal | undefined, arrival: Arrival, closeTimeoutMs: number) {
+    super(arrival)
     this.#signal = signal
-    this.#arrival = arrival
     this.#closeTimeoutMs = closeTimeoutMs
-    this.#ending = createEnding(() => this.#release())
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -146,30 +140,9 @@ class WebConnection implements Accepted {
 
   /** Bun sends the head of an answer no sooner than the beginning of its body. */
   begin(): void {
-    if (this.#written === 0 && this.#ending.close === undefined) this.#hand(heartbeat)
+    if (this.#written === 0 && this.ended === undefined) this.#hand(heartbeat)
   }
 
-  get url(): URL {
-    return this.#arrival.url
-  }
-  get headers(): Headers {
-    return this.#arrival.headers
-  }
-  get token(): string | undefined {
-    return this.#arrival.token
-  }
-  get remote(): Remote | undefined {
-    return this.#arrival.remote
-  }
-  get channels(): readonly string[] {
-    return this.#arrival.channels
-  }
-  get lastEventId(): string {
-    return this.#arrival.lastEventId
-  }
-  get closed(): Promise<Close> {
-    return this.#ending.closed
-  }
   get bytesWritten(): number {
     return this.#total ?? this.#written - this.queuedBytes
   }
@@ -181,24 +154,22 @@ class WebConnection implements Accepted {
   }
 
   write(chunk: string | Uint8Array): number {
-    if (this.#ending.close !== undefined) return 0
+    if (this.ended !== undefined) return 0
     this.#hand(chunk)
     return this.queuedBytes
   }
 
   drained(): Promise<void> {
-    if (this.#ending.close !== undefined || this.queuedBytes < highWaterBytes) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#waiting ??= []
-      this.#waiting.push(resolve)
-    })
+    if (this.ended !== undefined || this.queuedBytes < highWaterBytes) return Promise.resolve()
+    // `pull` says so.
+    return this.room(() => undefined)
   }
 
   close(close: Close = { code: closeCode.normal, reason: '' }): void {
     checkClose(close)
-    if (this.#ending.close !== undefined) return
+    if (this.ended !== undefined) return
     this.#hand(this.encoder.encode({ type: 'close', close }))
-    this.#ending.finish(close)
+    this.finish(close)
     // A reader that stands still would keep the stream and all that waits in it for ever.
     this.#timer = setTimeout(() => this.#breakOff(), this.#closeTimeoutMs)
     this.#endWhenEmpty()
@@ -214,8 +185,8 @@ class WebConnection implements Accepted {
 
   /** There is room: something has been fetched. */
   #pulled(): void {
-    if (this.#ending.close !== undefined) this.#endWhenEmpty()
-    else this.#release()
+    if (this.ended !== undefined) this.#endWhenEmpty()
+    else this.release()
   }
 
   /** Not before: a stream that is closed with bytes in it does not say any more when they have left. */
@@ -234,7 +205,7 @@ class WebConnection implements Accepted {
 
   #gone(): void {
     this.#letGo()
-    this.#ending.finish({ code: closeCode.abnormal, reason: 'the client went away' })
+    this.finish({ code: closeCode.abnormal, reason: 'the client went away' })
   }
 
   #letGo(): void {
@@ -242,12 +213,6 @@ class WebConnection implements Accepted {
     this.#controller = undefined
     this.#signal?.removeEventListener('abort', this.#onAbort)
     clearTimeout(this.#timer)
-  }
-
-  #release(): void {
-    const released = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const resolve of released) resolve()
   }
 }
 

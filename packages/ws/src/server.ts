@@ -11,7 +11,6 @@ import {
   checkClose,
   closeCode,
   type Decoder,
-  defaultMaxMessageBytes,
   type Encoder,
   fitReason,
   type Gate,
@@ -19,6 +18,7 @@ import {
   type Limits,
   type Message,
   malformed,
+  maxMessageBytesOf,
   type Owner,
   oversized,
   ProtocolError,
@@ -26,7 +26,6 @@ import {
   type Refusal,
   type RequestArrival,
   requestArrival,
-  show,
   thresholdOf,
   turnAway,
   type Waiting,
@@ -82,19 +81,8 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const {
-    gate,
-    onRefused,
-    maxMessageBytes = defaultMaxMessageBytes,
-    closeTimeoutMs = 5000,
-    compression,
-  } = options
-  // With what is no number, `ws` would know no bound at all.
-  if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes < 1) {
-    throw new TypeError(
-      `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
-    )
-  }
+  const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
+  const maxMessageBytes = maxMessageBytesOf(options)
   const thresholdBytes = thresholdOf(compression)
   const settings = {
     noServer: true,

@@ -1,5 +1,6 @@
 import {
   type Accepted,
+  AcceptedLink,
   type Admission,
   type Admit,
   type Arrival,
@@ -7,29 +8,24 @@ import {
   type Close,
   checkClose,
   closeCode,
-  costOf,
-  createEnding,
-  createQueue,
   type Decoder,
-  defaultMaxMessageBytes,
   type Encoder,
-  type Ending,
   fitReason,
   type Gate,
+  Inbox,
   type Limits,
   type Message,
   malformed,
-  maxIdBytes,
-  maxNameBytes,
+  maxMessageBytesOf,
   type NodeRequest,
+  type Owner,
   oversized,
   ProtocolError,
   type Queue,
   type Refusal,
-  type Remote,
   requestArrival,
-  show,
   turnAway,
+  type Waiting,
 } from '@eitherway/core'
 import { codec, plain, subprotocol } from './codec.ts'
 
@@ -79,12 +75,8 @@ export function createUpgrader(
   admit: Admit,
   options: UpgraderOptions = {},
 ): (asked: NodeRequest) => Promise<Upgrade | Refusal> {
-  const { gate, onRefused, maxMessageBytes = defaultMaxMessageBytes } = options
-  if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes < 1) {
-    throw new TypeError(
-      `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
-    )
-  }
+  const { gate, onRefused } = options
+  const maxMessageBytes = maxMessageBytesOf(options)
   return async (asked) => {
     const improper = malformed(asked) ?? notUpgrade(asked)
     const arrival = improper === undefined ? requestArrival(asked) : undefined
@@ -143,7 +135,7 @@ class Agreed implements Upgrade {
     this.#connection?.read(data)
   }
   drained(): void {
-    this.#connection?.release()
+    this.#connection?.hasRoom()
   }
   closed(close: Close): void {
     this.#connection?.gone(close)
@@ -157,64 +149,43 @@ const plainFrames: Encoder = { encode: plain.encode }
 /** What may wait before a writer is asked to wait. */
 const highWaterBytes = 16 * 1024
 
-/** What may wait for the application to read, or two of the largest messages. */
-const maxWaitingBytes = 8 * 1024 * 1024
-
 /** How often what waits is looked at where the socket does not say that it has left, and somebody waits for it. */
 const lookMs = 5
 
 /** What the head of a frame takes beside its payload. */
 const headBytes = (size: number): number => (size < 126 ? 2 : size < 65_536 ? 4 : 10)
 
+/** Such a socket is read in any case: what waits has its bound in the inbox. */
+const unheld = { pause: (): void => undefined, resume: (): void => undefined }
+
+/** How a client is read, from its first message on. */
+interface Reading {
+  readonly inbox: Inbox
+  readonly decoder: Decoder
+}
+
 /** A link whose socket is the runtime's. */
-class WebConnection implements Accepted {
+class WebConnection extends AcceptedLink implements Accepted {
   readonly direction = 'two-way'
   readonly encoder: Encoder
-  readonly messages: Queue<Message> = createQueue<Message>()
-  readonly #ending: Ending
   readonly #socket: Socket
-  readonly #arrival: Arrival
   readonly #maxMessageBytes: number
   readonly #isPlain: boolean
   /** What was handed over. */
   #written = 0
   #total: number | undefined
-  #decoder: Decoder | undefined
-  #waiting: (() => void)[] | undefined
+  #reading: Reading | undefined
 
   constructor(socket: Socket, arrival: Arrival, maxMessageBytes: number, isPlain: boolean) {
+    super(arrival)
     this.encoder = isPlain ? plainFrames : frames
     this.#socket = socket
-    this.#arrival = arrival
     this.#maxMessageBytes = maxMessageBytes
     this.#isPlain = isPlain
-    this.#ending = createEnding(() => {
-      this.#total = this.bytesWritten
-      this.messages.end()
-      this.release()
-    })
   }
 
-  get url(): URL {
-    return this.#arrival.url
-  }
-  get headers(): Headers {
-    return this.#arrival.headers
-  }
-  get token(): string | undefined {
-    return this.#arrival.token
-  }
-  get remote(): Remote | undefined {
-    return this.#arrival.remote
-  }
-  get channels(): readonly string[] {
-    return this.#arrival.channels
-  }
-  get lastEventId(): string {
-    return this.#arrival.lastEventId
-  }
-  get closed(): Promise<Close> {
-    return this.#ending.closed
+  get messages(): Queue<Message> {
+    return this.#opened.inbox.messages
   }
   get bytesWritten(): number {
     return this.#total ?? Math.max(0, this.#written - this.queuedBytes)
@@ -224,8 +195,13 @@ class WebConnection implements Accepted {
     return this.#socket.queuedBytes()
   }
 
+  override attach(owner: Owner): void {
+    super.attach(owner)
+    if (this.#reading !== undefined) owner.arrived(this.#reading.inbox.messages)
+  }
+
   write(chunk: string | Uint8Array): number {
-    if (this.#ending.close !== undefined) return 0
+    if (this.ended !== undefined) return 0
     if (chunk.length === 0) return this.queuedBytes
     const size = byteLength(chunk)
     this.#written += size + headBytes(size)
@@ -242,18 +218,11 @@ class WebConnection implements Accepted {
     return this.queuedBytes
   }
 
-  async drained(): Promise<void> {
-    if (this.#socket.tellsDrained) {
-      if (this.#ending.close !== undefined || this.queuedBytes < highWaterBytes) return
-      await new Promise<void>((resolve) => {
-        this.#waiting ??= []
-        this.#waiting.push(resolve)
-      })
-      return
-    }
-    while (this.#ending.close === undefined && this.queuedBytes >= highWaterBytes) {
-      await new Promise((resolve) => setTimeout(resolve, lookMs))
-    }
+  drained(): Promise<void> {
+    if (this.ended !== undefined || this.queuedBytes < highWaterBytes) return Promise.resolve()
+    return this.room(() => {
+      if (!this.#socket.tellsDrained) this.#look()
+    })
   }
 
   close(close: Close = { code: closeCode.normal, reason: '' }): void {
@@ -261,33 +230,24 @@ class WebConnection implements Accepted {
     this.#leave(close)
   }
 
-  release(): void {
-    const released = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const resolve of released) resolve()
+  /** The socket says that there is room again. */
+  hasRoom(): void {
+    this.release()
   }
 
   gone(close: Close): void {
-    this.#ending.finish(close)
+    this.finish(close)
   }
 
   read(data: string | Uint8Array): void {
-    if (this.#ending.close !== undefined) return
-    this.#decoder ??= (this.#isPlain ? plain : codec).decoder({ maxMessageBytes: this.#maxMessageBytes })
+    if (this.ended !== undefined) return
+    const { inbox, decoder } = this.#opened
     try {
-      for (const frame of this.#decoder.push(data)) {
+      for (const frame of decoder.push(data)) {
         // The protocol's own frames come from servers only; a newer client's are passed over.
-        if (frame.type !== 'message') continue
-        if (frame.message.event.length > maxNameBytes || frame.message.id.length > maxIdBytes) {
-          const reason = `an event is at most ${maxNameBytes} bytes, an id ${maxIdBytes}`
-          this.#leave({ code: closeCode.protocolError, reason })
-          return
-        }
-        const waiting = this.messages.push(frame.message, costOf(frame.message))
-        if (waiting > Math.max(maxWaitingBytes, 2 * this.#maxMessageBytes)) {
-          this.#leave({ code: closeCode.tooMany, reason: `${waiting} bytes wait to be handled` })
-          return
-        }
+        const close = frame.type === 'message' ? inbox.add(frame.message) : undefined
+        if (close !== undefined) this.#leave(close)
+        if (this.ended !== undefined) return
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -295,10 +255,34 @@ class WebConnection implements Accepted {
     }
   }
 
+  protected override finish(close: Close): void {
+    this.#total ??= this.bytesWritten
+    this.#reading?.inbox.messages.end()
+    super.finish(close)
+  }
+
+  get #opened(): Reading {
+    if (this.#reading === undefined) {
+      const maxMessageBytes = this.#maxMessageBytes
+      const decoder = (this.#isPlain ? plain : codec).decoder({ maxMessageBytes })
+      const onArrival = (waiting: Waiting) => this.tellArrived(waiting)
+      const inbox = new Inbox({ maxMessageBytes, wire: unheld, onArrival })
+      if (this.ended !== undefined) inbox.messages.end()
+      this.#reading = { inbox, decoder }
+    }
+    return this.#reading
+  }
+
+  #look(): void {
+    if (this.ended !== undefined) return
+    if (this.queuedBytes < highWaterBytes) this.release()
+    else setTimeout(() => this.#look(), lookMs)
+  }
+
   #leave(close: Close): void {
-    if (this.#ending.close !== undefined) return
-    this.#ending.finish(close)
-    this.messages.drop()
+    if (this.ended !== undefined) return
+    this.finish(close)
+    this.#reading?.inbox.messages.drop()
     this.#socket.close(close.code, close.reason)
   }
 }

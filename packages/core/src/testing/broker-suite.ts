@@ -24,7 +24,7 @@ export interface BrokerSuite {
 
 const kept = 10
 
-/** Holds a broker to its contract: one order for all, nothing lost within history, and every loss told. */
+/** Holds a broker to what it promises: one order for all, nothing lost within history, and every loss told. */
 export function brokerSuite({ test, setup, relay = true }: BrokerSuite): void {
   function check(name: string, run: (setup: BrokerSetup) => Promise<void>): void {
     test(name, async () => {

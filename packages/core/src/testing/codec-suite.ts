@@ -12,7 +12,7 @@ export interface CodecSuite {
   readonly cuts: 'anywhere' | 'between frames'
 }
 
-/** Holds a codec to its contract: whatever is encoded is decoded to the same, however it was cut. */
+/** Holds a codec to what it promises: whatever is encoded is decoded to the same, however it was cut. */
 export function codecSuite({ test, codec, cuts }: CodecSuite): void {
   const frames: readonly (readonly [string, Frame])[] = [
     ...frameSamples.map((frame) => [`${frame.type} frame ${JSON.stringify(frame)}`, frame] as const),

@@ -4,7 +4,7 @@ import { assert, assertEqual, failureOf, within } from './suite.ts'
 /** Registers a test with two nodes' ends of one broker. */
 export type RelayCheck = (name: string, run: (here: Broker, there: Broker) => Promise<void>) => void
 
-/** Holds a relay to its contract: each question to the node that is named, its answer to who asked, and a failure in time. */
+/** Holds a relay to what it promises: each question to the node that is named, its answer to who asked, and a failure in time. */
 export function relayChecks(register: RelayCheck): void {
   function check(name: string, run: (here: Relay, there: Relay) => Promise<void>): void {
     register(name, async ({ relay: here }, { relay: there }) => {

@@ -3,7 +3,6 @@ import {
   begin,
   type Choice,
   type Close,
-  ConnectError,
   type Connection,
   checkClose,
   closeCode,
@@ -23,6 +22,7 @@ import { createCalls } from './calls.ts'
 import type { Client, Handler, Listener, TwoWayClient } from './client.ts'
 import { createCredentials } from './credentials.ts'
 import { createDeadline } from './deadline.ts'
+import { closedError, oneWayError } from './errors.ts'
 import { createInbox } from './inbox.ts'
 import { createLinks, type LinkRequest } from './links.ts'
 import {
@@ -174,7 +174,7 @@ function createClient(
     life = next
     for (const effect of effects) perform(effect)
     if (next.state === before.state) return
-    if (next.state === 'closed') finish(next.close ?? { code: closeCode.normal, reason: '' })
+    if (next.state === 'closed') finish(next.close ?? gone)
     for (const handler of [...onState]) {
       // An earlier one may have closed the client, of which all have been told then.
       if (life.state === next.state) guard(() => handler(next.state, next.close))
@@ -252,7 +252,7 @@ function createClient(
     return new Promise((resolve, reject) => {
       const settleBy = (state: State, close: Close | undefined) => {
         if (state === 'open') resolve()
-        else if (state === 'closed') reject(closedError(close))
+        else if (state === 'closed') reject(closedError(close ?? gone))
         else return
         onState.delete(settleBy)
       }
@@ -264,7 +264,7 @@ function createClient(
   /** One reopening at a time; those that are asked for in one turn become one. */
   let reopening: Promise<void> = Promise.resolve()
   function enqueue(run: () => Promise<void>): Promise<void> {
-    if (life.state === 'closed') return Promise.reject(closedError(life.close))
+    if (life.state === 'closed') return Promise.reject(closedError(life.close ?? gone))
     const result = reopening.then(run)
     reopening = result.catch(() => {
       // Told to whoever asked for it; the next one starts afresh.
@@ -379,6 +379,9 @@ function createClient(
   return client
 }
 
+/** A close without words. */
+const gone: Close = { code: closeCode.normal, reason: '' }
+
 function add<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
@@ -386,18 +389,4 @@ function add<T>(set: Set<T>, item: T): () => void {
 
 function sameNames(one: readonly string[], other: ReadonlySet<string>): boolean {
   return one.length === other.size && one.every((name) => other.has(name))
-}
-
-function oneWayError(name: string): ConnectError {
-  return new ConnectError(`the client is on ${name}, which is one-way; the message was not sent`, {
-    retryable: false,
-  })
-}
-
-function closedError(close: Close | undefined): ConnectError {
-  const { code, reason } = close ?? { code: closeCode.normal, reason: '' }
-  return new ConnectError(`the client is closed (${code}${reason && ` ${reason}`})`, {
-    retryable: false,
-    closeCode: code,
-  })
 }

@@ -1,4 +1,5 @@
 import { type Close, ConnectError, costOf, type Message, type TwoWayConnection } from '@eitherway/core'
+import { closedError } from './errors.ts'
 
 /** What waits to be sent, in order, over as many links as it takes. */
 export interface Outbox {
@@ -86,7 +87,7 @@ export function createOutbox(maxBytes: number): Outbox {
     send(message, signal, onLink) {
       return new Promise<void>((resolve, reject) => {
         signal?.throwIfAborted()
-        if (ended !== undefined) throw closedError(ended)
+        if (ended !== undefined) throw closedError(ended, notSent)
         const size = costOf(message)
         if (entries.length > 0 && bytes + size > maxBytes) {
           throw new ConnectError(
@@ -131,16 +132,9 @@ export function createOutbox(maxBytes: number): Outbox {
     end(close) {
       ended = close
       connection = undefined
-      refuse(closedError(close))
+      refuse(closedError(close, notSent))
     },
   }
 }
 
-function closedError({ code, reason }: Close): ConnectError {
-  return new ConnectError(
-    `the client is closed (${code}${reason && ` ${reason}`}); the message was not sent`,
-    {
-      retryable: false,
-    },
-  )
-}
+const notSent = '; the message was not sent'

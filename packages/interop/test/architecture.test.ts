@@ -102,7 +102,7 @@ describe('imports run one way', () => {
 
   test('the suites are for tests', () => {
     const wrong = [...sources, ...importsIn('examples'), ...importsIn('scripts')]
-      .filter(([path]) => !/\/(test|testing)\//.test(path))
+      .filter(([path]) => !/\/(test|testing)\/|\.test\.ts$/.test(path))
       .flatMap(([path, imports]) =>
         imports
           .filter((each) => (targetOf(path, each) ?? '').includes('/src/testing/'))
@@ -153,7 +153,6 @@ const long: Record<string, string> = {
   'packages/core/src/testing/attacks.ts': 'a table',
   'packages/core/src/testing/network.ts': 'one network, whose faults share its state',
   'packages/core/src/testing/transport-suite.ts': 'one test after the other',
-  'packages/ws/src/server.ts': 'sse has the same five files, so this one has no sixth to go to',
   'packages/compare/src/recommend.ts': 'rules, one after the other',
   'packages/compare/src/scenarios/care.ts': 'texts of the lab',
   'packages/compare/src/target.ts': 'one program from its options to its report',

@@ -40,6 +40,7 @@ import { openPair } from './pair.mjs'
  * @property {string} unit
  * @property {'raw' | 'bare' | 'first' | 'self'} base - what ratios are to: raw TCP; the same wire by hand; the row's first
  * case; or `self`, where the values are ratios already
+ * @property {string} [of] - the row that `bare` means, where it is the same for all
  */
 
 /**

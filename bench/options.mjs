@@ -13,6 +13,7 @@ export const scenarioNames = /** @type {const} */ ([
   'publish',
   'crowd',
   'read',
+  'nodes',
 ])
 
 /** Between these lines of a Markdown file the tables are written. */

@@ -61,9 +61,15 @@ function factsOf({ settings, samples, missed, notes, missing, tookMs }) {
     ({ value }) => value * 100,
   ).sort()
   const share = (/** @type {number} */ part) => Math.round(quantile(busy, part))
-  const versions = ['ws', 'socket.io', 'crossws', 'better-sse', 'bun'].map(
-    (name) => `${name} ${versionOf(name)}`,
-  )
+  const versions = [
+    'ws',
+    'socket.io',
+    '@socket.io/redis-streams-adapter',
+    'ioredis',
+    'crossws',
+    'better-sse',
+    'bun',
+  ].map((name) => `${name} ${versionOf(name)}`)
   const day = new Date().toISOString().slice(0, 10)
   const pinned = isPinned ? 'the server on one core, the clients on another' : 'not pinned to cores'
   const kind = missing.length > 0 ? 'not whole' : 'a whole run'

@@ -81,7 +81,8 @@ export function tableOf(figure, samples, rows) {
     `|${' --- |'.repeat(1 + cases.length + (hasMean ? 1 : 0))}`,
   ]
   for (const row of present) {
-    const base = figure.base === 'raw' ? 'raw-net' : figure.base === 'bare' ? row.bare : row.name
+    const base =
+      figure.base === 'raw' ? 'raw-net' : figure.base === 'bare' ? (figure.of ?? row.bare) : row.name
     const ratios = cases.map((name) =>
       ratiosOf(valuesOf(row.name, name), valuesOf(base, figure.base === 'first' ? (cases[0] ?? '') : name)),
     )

@@ -127,7 +127,8 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
       case 'ZCARD':
         return read<Map<string, string>>(key)?.size ?? 0
       case 'ZADD':
-        map<number>(key).set(args[1] as string, Number(args[0]))
+        for (let at = 0; at < args.length; at += 2)
+          map<number>(key).set(args[at + 1] as string, Number(args[at]))
         return 1
       case 'ZSCORE': {
         const score = read<Map<string, number>>(key)?.get(args[0] as string)

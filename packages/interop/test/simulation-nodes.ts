@@ -161,7 +161,9 @@ async function run(seed: number, plan: Plan, tracing: boolean): Promise<NodesOut
     random,
     delayMs: plan.redisMs,
     onAdd(key, id, fields) {
-      if (key.includes(':channel:')) truth.add(key.slice(key.indexOf(':channel:') + 9), id)
+      if (key.includes(':channel:')) {
+        for (const one of idsIn(id, fields)) truth.add(key.slice(key.indexOf(':channel:') + 9), one)
+      }
       note(() => `redis adds ${id} to ${key} ${key.endsWith(':log') ? `after ${fields[1]}` : ''}`)
     },
   })
@@ -346,6 +348,16 @@ interface Truth extends Ledger {
 }
 
 const perEpoch = 1_000_000
+
+/** The ids of what an entry of a channel's history holds. */
+function idsIn(id: string, [, first, , group = '']: readonly string[]): string[] {
+  const bytes = Buffer.from(group, 'latin1')
+  const index = 1 + bytes.readUInt8(0)
+  return Array.from({ length: bytes.readUInt16BE(index) }, (_, nth) => {
+    const place = bytes.readUInt16BE(index + 2 + 6 * nth)
+    return id.replace(/[0-9]+$/, String(Number(first) + place))
+  })
+}
 
 function createTruth(): Truth {
   const epochs: string[] = []

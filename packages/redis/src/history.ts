@@ -1,7 +1,7 @@
-import type { History, HistoryBounds, Message } from '@eitherway/core'
+import { byteLength, type History, type HistoryBounds, type Message } from '@eitherway/core'
 import { historyLua } from './lua.ts'
 import { persist } from './patience.ts'
-import { fromEntryId, fromId, type Position, toEntryId, toId } from './position.ts'
+import { fromEntryId, fromId, isAfter, type Position, toEntryId, toId } from './position.ts'
 import { unpack } from './record.ts'
 import { type Asking, createScript, runKnowing } from './script.ts'
 
@@ -46,10 +46,29 @@ export async function readHistory(
     }
   }
   const messages: Message[] = []
-  for (let at = 0; at < found.length; at += 3) {
-    const id = fromEntryId(String(found[at])) as Position
-    const channel = channels[Number(found[at + 1])] as string
-    messages.push(unpack(found[at + 2] as Buffer, channel, toId(id)))
+  let size = 0
+  let isCut = String(more) !== ''
+  let readUpTo = upTo
+  for (let at = 0; at < found.length; ) {
+    const id = String(found[at])
+    const first = Number(found[at + 1])
+    const groups: Buffer[] = []
+    for (; String(found[at]) === id; at += 3) groups.push(found[at + 2] as Buffer)
+    const last = fromEntryId(id) as Position
+    const batch = unpack(Buffer.concat(groups), (place) => toId({ epoch: last.epoch, number: first + place }))
+    const wanted = batch.filter(({ place }) => {
+      const position = { epoch: last.epoch, number: first + place }
+      return isAfter(position, from) && !isAfter(position, upTo)
+    })
+    for (const { message } of wanted) {
+      if (size >= (maxBytes ?? Number.MAX_SAFE_INTEGER) && messages.length > 0) {
+        isCut = true
+        break
+      }
+      size += byteLength(message.data) + 64
+      messages.push(message)
+    }
+    readUpTo = last
   }
   const places = String(lost)
   const gap =
@@ -61,6 +80,6 @@ export async function readHistory(
             channels: places.split(' ').map((place) => channels[Number(place)] as string),
           },
         }
-  const next = String(more) === '' ? {} : { next: messages.at(-1)?.id ?? position }
+  const next = isCut ? { next: messages.at(-1)?.id ?? toId(readUpTo) } : {}
   return { history: { messages, ...gap, position, ...next }, upTo }
 }

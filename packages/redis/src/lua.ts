@@ -1,3 +1,5 @@
+import { maxBatch } from './record.ts'
+
 /*
  * What runs in Redis. Numbers are doubles there: an epoch, in microseconds, stays exact until the year 2255.
  *
@@ -78,15 +80,34 @@ elseif run ~= state[3] then
 end
 `
 
-/** What keeps history within its bounds. */
+/** What keeps history within its bounds. A channel's entry has the time, the number of its batch's first message, and its group. */
 const eviction = `
 -- A Redis that is full lets nothing be written, and much be read.
 local isChanged = false
+-- The tests' Lua has it there.
+local spread = unpack or table.unpack
+
+local function two(text, at)
+  local a, b = string.byte(text, at, at + 1)
+  return a * 256 + b
+end
+-- A group's index: how many messages it has; the place of the nth in its batch; the bytes of data of the first n.
+local function indexOf(group)
+  local at = string.byte(group) + 4
+  return {
+    count = two(group, at - 2),
+    place = function(n) return two(group, at + 6 * n - 6) end,
+    bytes = function(n)
+      if n == 0 then return 0 end
+      return two(group, at + 6 * n - 4) * 65536 + two(group, at + 6 * n - 2)
+    end,
+  }
+end
 
 local function read(key)
   local known = call('HGET', logs, key)
   if not known then return nil end
-  local b, id = string.match(known, '^(%d+) (.+)$')
+  local b, id, count, skipped, since = string.match(known, '^(%d+) (%S+) (%d+) (%d+) (%d+)$')
   if call('EXISTS', key) == 0 then
     -- Taken away by Redis: nobody can tell any more what was in it.
     bytes, forgottenE, forgottenN, isChanged = bytes - tonumber(b), epoch, number, true
@@ -95,35 +116,62 @@ local function read(key)
     return nil
   end
   local e, n = split(id)
-  return { key = key, bytes = tonumber(b), e = e, n = n }
+  return {
+    key = key, e = e, n = n, bytes = tonumber(b), count = tonumber(count),
+    skipped = tonumber(skipped), -- of the oldest entry's messages, which are evicted while others of it are not
+    since = tonumber(since), -- nothing that is kept is older
+  }
 end
 
-local function save(found)
-  call('HSET', logs, found.key, text(found.bytes) .. ' ' .. idOf(found.e, found.n))
+local function shown(found)
+  return table.concat({ text(found.bytes), idOf(found.e, found.n), text(found.count), text(found.skipped), text(found.since) }, ' ')
 end
 
-local function sizeOf(record) return #record - 2 - string.byte(record, 2) end
+local function save(found) call('HSET', logs, found.key, shown(found)) end
 
-local function evict(found, count, isOver)
-  local kept = call('XLEN', found.key)
-  while kept > 0 do
-    local list = call('XRANGE', found.key, '-', '+', 'COUNT', count)
-    local gone, last = 0, nil
+-- The oldest go, until so many messages and so many bytes are gone.
+local function evict(found, messages, size)
+  local count = 1
+  while (messages > 0 or size > 0) and found.count > 0 do
+    local list, last = call('XRANGE', found.key, '-', '+', 'COUNT', count), nil
+    if #list == 0 then break end
     for _, entry in ipairs(list) do
-      if not isOver(tonumber(entry[2][1]), kept) then break end
-      local size = sizeOf(entry[2][2])
-      found.bytes, bytes, kept, gone = found.bytes - size, bytes - size, kept - 1, gone + 1
-      last = entry[1]
+      if messages <= 0 and size <= 0 then break end
+      local index, from = indexOf(entry[2][4]), found.skipped
+      local to = math.min(index.count, from + math.max(messages, 0))
+      local before = index.bytes(from)
+      while to < index.count and index.bytes(to) - before < size do to = to + 1 end
+      local gone = index.bytes(to) - before
+      found.bytes, bytes, size = found.bytes - gone, bytes - gone, size - gone
+      found.count, messages = found.count - (to - from), messages - (to - from)
+      found.e, found.n = split(entry[1])
+      found.n = tonumber(entry[2][2]) + index.place(to)
+      isChanged = true
+      if to < index.count then
+        found.skipped = to
+        break
+      end
+      found.skipped, found.since, last = 0, tonumber(entry[2][1]), entry[1]
     end
     if last then
-      isChanged = true
-      found.e, found.n = split(last)
-      call('XTRIM', found.key, 'MINID', idOf(found.e, found.n + 1))
+      local e, n = split(last)
+      call('XTRIM', found.key, 'MINID', idOf(e, n + 1))
     end
-    if gone < count then break end
-    count = 64
+    count = math.min(64, count * 2)
   end
-  return kept
+end
+
+local function evictOld(found, oldest)
+  while found.count > 0 and found.since < oldest do
+    local entry = call('XRANGE', found.key, '-', '+', 'COUNT', 1)[1]
+    if not entry then break end
+    local at = tonumber(entry[2][1])
+    if at < oldest then
+      evict(found, indexOf(entry[2][4]).count - found.skipped, 0)
+    else
+      found.since, isChanged = at, true
+    end
+  end
 end
 
 local function evictStale(maxTotal, oldest)
@@ -133,13 +181,20 @@ local function evictStale(maxTotal, oldest)
     if not key then break end
     local isOld = tonumber(stalest[2]) < oldest
     if not isOld and bytes <= maxTotal then break end
-    local found = read(key) or { key = key, bytes = 0, e = epoch, n = number }
+    local found = read(key) or { key = key, bytes = 0, count = 0, e = epoch, n = number }
     if isOld then
       local last = call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
-      if last then found.e, found.n = split(last[1]) end
-    elseif evict(found, 1, function() return bytes > maxTotal end) > 0 then
-      save(found)
-      break
+      if last then
+        local index = indexOf(last[2][4])
+        found.e = split(last[1])
+        found.n = tonumber(last[2][2]) + index.place(index.count)
+      end
+    else
+      evict(found, 0, bytes - maxTotal)
+      if found.count > 0 then
+        save(found)
+        break
+      end
     end
     bytes, isChanged = bytes - found.bytes, true
     if isAfter(found.e, found.n, forgottenE, forgottenN) then forgottenE, forgottenN = found.e, found.n end
@@ -155,10 +210,11 @@ end
 `
 
 /**
- * Numbers, stores and spreads a batch.
+ * Numbers, stores and spreads a batch: in the log as a whole, and in each channel's history as far as it is of that channel. Nothing is
+ * done for each message by itself.
  *
  * KEYS: as above, the writer, then each channel once. ARGV: what is known; most messages and bytes of a channel, of all, oldest age;
- * bytes of the log; the batch's number; for each message the place of its channel, in two bytes; then head and record of each.
+ * bytes of the log; the batch's number, and how many messages it has; then the group of each channel.
  *
  * A writer's batches have numbers, so that one whose answer was lost can be sent again, and one that was given up cannot come after
  * the next.
@@ -168,7 +224,7 @@ end
 export const publishLua: string = `${enter}${eviction}
 local writer = KEYS[5]
 local maxMessages, maxBytes, maxTotal, age, maxLog = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local batch, places = tonumber(ARGV[9]), ARGV[10]
+local batch = tonumber(ARGV[9])
 local given = call('GET', writer)
 if given then
   local last, id = string.match(given, '^(%d+) (.+)$')
@@ -179,43 +235,35 @@ end
 local touched = {}
 for place = 6, #KEYS do
   local key = KEYS[place]
-  local found = read(key) or { key = key, bytes = 0, e = forgottenE, n = forgottenN, isNew = true }
-  found.added = 0
-  touched[place] = found
+  touched[place] = read(key) or { key = key, bytes = 0, count = 0, skipped = 0, since = now, e = forgottenE, n = forgottenN, isNew = true }
 end
 
-local count = #places / 2
-local before, first = idOf(epoch, number), number + 1
-number = number + count
+local before, first = idOf(epoch, number), text(number + 1)
+number = number + tonumber(ARGV[10])
 local id = idOf(epoch, number)
 -- First what a Redis that is full refuses: then nothing has been done.
 call('HSET', meta, 'number', text(number))
 call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
 
-local at, prefix = text(now), text(epoch) .. '-'
-for place = 1, count do
-  local found = touched[6 + string.byte(places, 2 * place - 1) * 256 + string.byte(places, 2 * place)]
-  if found.isNew then
-    call('UNLINK', found.key)
-    found.isNew = false
-  end
-  local record = ARGV[10 + 2 * place]
-  call('XADD', found.key, prefix .. text(first + place - 1), at, record)
-  local size = sizeOf(record)
-  found.bytes, bytes, found.added = found.bytes + size, bytes + size, found.added + 1
-end
+local at, logBytes, states, scores = text(now), tonumber(state[7] or '0'), {}, {}
 for place = 6, #KEYS do
-  local found = touched[place]
-  evict(found, found.added + 1, function(_, kept) return kept > maxMessages or found.bytes > maxBytes end)
-  save(found)
-  call('ZADD', fresh, now, found.key)
+  local found, group = touched[place], ARGV[5 + place]
+  if found.isNew then call('UNLINK', found.key) end
+  call('XADD', found.key, id, at, first, 'b', group)
+  local index = indexOf(group)
+  local size = index.bytes(index.count)
+  if found.count == 0 then found.since = now end
+  found.bytes, bytes, found.count, logBytes = found.bytes + size, bytes + size, found.count + index.count, logBytes + #group
+  evict(found, found.count - maxMessages, found.bytes - maxBytes)
+  states[#states + 1], states[#states + 2] = found.key, shown(found)
+  scores[#scores + 1], scores[#scores + 2] = at, found.key
 end
+call('HSET', logs, spread(states))
+call('ZADD', fresh, spread(scores))
 evictStale(maxTotal, now - age)
 
 -- The log keeps what came after the last mark but one.
-local logBytes = tonumber(state[7] or '0')
-for argument = 11, #ARGV do logBytes = logBytes + #ARGV[argument] end
 if logBytes > maxLog / 2 then
   if state[8] and state[8] ~= '' then call('XTRIM', log, 'MINID', state[8]) end
   call('HSET', meta, 'mark', id)
@@ -227,18 +275,21 @@ return id
 `
 
 /**
- * A page of history.
+ * A page of history, in whole batches.
  *
  * KEYS: as above, then the channels. ARGV: what is known; oldest age; the position after which, its epoch and number; the id up to
  * which, or nothing; most bytes.
  *
  * @returns the id up to which; what is wrong with the position, or nothing; the places of the channels with a gap, with spaces
- * between; 1 where there is more; then id, channel's place and record of each.
+ * between; 1 where there is more; then of each group the id of its batch's last message, the number of its first, and the group. The
+ * first batch and the last may reach beyond what was asked for.
  */
 export const historyLua: string = `${enter}${eviction}
 local age, afterE, afterN, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
 local upTo = ARGV[7] ~= '' and ARGV[7] or idOf(epoch, number)
 local upToE, upToN = split(upTo)
+-- Where the batch ends that this position may be in the middle of.
+local lastE, lastN = upToE, upToN + ${maxBatch - 1}
 
 local known
 if afterE == epoch then known = afterN <= number and '' or 'unknown' end
@@ -254,33 +305,33 @@ local lost, heads = {}, {}
 for place = 5, #KEYS do
   local found = read(KEYS[place])
   if found then
-    local e, n = found.e, found.n
-    evict(found, 1, function(at) return at < now - age end)
-    if found.e ~= e or found.n ~= n then save(found) end
+    local since, n = found.since, found.n
+    evictOld(found, now - age)
+    if found.since ~= since or found.n ~= n then save(found) end
   end
   local e, n = forgottenE, forgottenN
   if found then e, n = found.e, found.n end
   if isAfter(e, n, afterE, afterN) then
     lost[#lost + 1] = text(place - 5)
   elseif found then
-    heads[#heads + 1] = { key = KEYS[place], place = text(place - 5), from = '(' .. idOf(afterE, afterN), list = {}, at = 1, more = true }
+    heads[#heads + 1] = { key = KEYS[place], from = '(' .. idOf(afterE, afterN), list = {}, at = 1, more = true, count = 2 }
   end
 end
 if isChanged then saveAll() end
 
 local reply = { upTo, '', table.concat(lost, ' '), '' }
-local size = 0
-local count = math.max(8, math.floor(512 / math.max(1, #heads)))
+local size, last = 0, nil
 local isOpen = #heads > 0
 while isOpen do
   isOpen = false
   -- Up to here every channel has been read.
-  local edgeE, edgeN = upToE, upToN
+  local edgeE, edgeN = lastE, lastN
   for _, head in ipairs(heads) do
     if head.more and head.at > #head.list then
-      head.list, head.at = call('XRANGE', head.key, head.from, upTo, 'COUNT', count), 1
-      head.more = #head.list == count
-      if head.more then head.from = '(' .. head.list[count][1] end
+      head.list, head.at = call('XRANGE', head.key, head.from, idOf(lastE, lastN), 'COUNT', head.count), 1
+      head.more = #head.list == head.count
+      if head.more then head.from = '(' .. head.list[head.count][1] end
+      head.count = math.min(256, head.count * 2)
     end
     if head.more then
       isOpen = true
@@ -294,20 +345,28 @@ while isOpen do
       local entry = head.list[head.at]
       local e, n = split(entry[1])
       if isAfter(e, n, edgeE, edgeN) then break end
-      found[#found + 1] = { e = e, n = n, id = entry[1], place = head.place, record = entry[2][2] }
+      local first = tonumber(entry[2][2])
+      if not isAfter(e, first, upToE, upToN) then
+        found[#found + 1] = { e = e, n = n, first = first, id = entry[1], group = entry[2][4] }
+      end
       head.at = head.at + 1
     end
   end
   table.sort(found, function(one, other) return isAfter(other.e, other.n, one.e, one.n) end)
   for _, entry in ipairs(found) do
-    if size >= maxBytes then
+    if size >= maxBytes and last and entry.id ~= last then
       reply[4] = '1'
       return reply
     end
-    size = size + sizeOf(entry.record) + 64
+    last = entry.id
+    -- Of a batch that began before, a part was read already.
+    if isAfter(entry.e, entry.first, afterE, afterN) then
+      local index = indexOf(entry.group)
+      size = size + index.bytes(index.count) + 64 * index.count
+    end
     reply[#reply + 1] = entry.id
-    reply[#reply + 1] = entry.place
-    reply[#reply + 1] = entry.record
+    reply[#reply + 1] = text(entry.first)
+    reply[#reply + 1] = entry.group
   end
 end
 return reply

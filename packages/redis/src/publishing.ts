@@ -1,9 +1,9 @@
-import { checkName, createMessage } from '@eitherway/core'
+import { byteLength, checkName, createMessage } from '@eitherway/core'
 import { PublishError, replyCode } from './errors.ts'
 import { publishLua } from './lua.ts'
 import { persist } from './patience.ts'
 import { fromEntryId, toId } from './position.ts'
-import { type Packed, pack } from './record.ts'
+import { maxBatch, type Outbound, type Placed, pack } from './record.ts'
 import { type Asking, createScript, runKnowing } from './script.ts'
 
 /** What one process publishes: all that comes within one turn, or while Redis is at work, in one step. */
@@ -22,15 +22,15 @@ export interface PublishingOptions extends Asking {
   readonly ready: () => Promise<unknown>
 }
 
-interface Waiting extends Packed {
+interface Waiting extends Outbound {
+  readonly channel: string
   readonly cost: number
   readonly until: number
   resolve(id: string): void
   reject(error: Error): void
 }
 
-/** A batch has at most so many messages, and about so many bytes. */
-const maxBatch = 1_000
+/** A batch has about so many bytes. */
 const maxBatchBytes = 256 * 1024
 
 /** What the log keeps for nodes that lag behind. */
@@ -53,8 +53,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
     checkName('channel', channel)
     createMessage(event, data)
     if (hasEnded) throw refused('the broker is closed; nothing was published')
-    const packed = pack(channel, event, data)
-    const cost = packed.head.length + packed.record.length + 300
+    const dataBytes = byteLength(data)
+    const cost = dataBytes + 300
     if (bytes > 0 && bytes + cost > maxQueuedBytes) {
       throw refused(
         `${bytes} bytes wait to be stored in Redis, and \`maxQueuedBytes\` is ${maxQueuedBytes}; nothing was published: ` +
@@ -63,7 +63,16 @@ export function createPublishing(options: PublishingOptions): Publishing {
     }
     bytes += cost
     return new Promise((resolve, reject) => {
-      queue.push({ ...packed, cost, until: performance.now() + timeoutMs, resolve, reject })
+      queue.push({
+        channel,
+        event,
+        data,
+        dataBytes,
+        cost,
+        until: performance.now() + timeoutMs,
+        resolve,
+        reject,
+      })
       if (queue.length === 1) watch()
       if (isAtWork) return
       isAtWork = true
@@ -120,26 +129,23 @@ export function createPublishing(options: PublishingOptions): Publishing {
   async function store(batch: Waiting[]): Promise<void> {
     batches += 1
     const number = batches
-    const places = new Map<string, number>()
-    const index = Buffer.allocUnsafe(batch.length * 2)
-    for (const [at, { channel }] of batch.entries()) {
-      let place = places.get(channel)
-      if (place === undefined) {
-        place = places.size
-        places.set(channel, place)
-      }
-      index.writeUInt16BE(place, at * 2)
+    const channels = new Map<string, Placed<Outbound>[]>()
+    for (const [place, message] of batch.entries()) {
+      const all = channels.get(message.channel)
+      if (all === undefined) channels.set(message.channel, [{ place, message }])
+      else all.push({ place, message })
     }
+    const groups = [...channels].map(([channel, all]) => pack(channel, all))
     const names = [keys.meta, keys.log, keys.logs, keys.fresh, keys.writer(writer)]
-    for (const channel of places.keys()) names.push(keys.channel(channel))
+    for (const channel of channels.keys()) names.push(keys.channel(channel))
     const { maxMessages, maxBytes, maxTotalBytes, maxAgeMs } = settings
     const outcome = await persist(
       Math.max(1, (batch[0] as Waiting).until - performance.now()),
       async (ms) => {
         const args = [
           ...[maxMessages, maxBytes, maxTotalBytes, maxAgeMs, maxLogBytes],
-          ...[String(number), index],
-          ...batch.flatMap(({ head, record }) => [head, record]),
+          ...[String(number), String(batch.length)],
+          ...groups,
         ]
         const reply = String(await runKnowing(script, options, names, args, ms))
         const last = fromEntryId(reply)

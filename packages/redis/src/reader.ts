@@ -1,7 +1,7 @@
 import type { Message } from '@eitherway/core'
 import type { Link } from './link.ts'
 import { fromEntryId, isAfter, type Position, toEntryId, toId } from './position.ts'
-import { eachOf } from './record.ts'
+import { unpack } from './record.ts'
 
 /** Hears all that is published to a hub, in order, and knows when it may have missed something. */
 export interface Reader {
@@ -85,13 +85,8 @@ export function createReader(options: ReaderOptions): Reader {
     if (before.epoch !== position.epoch || before.number !== position.number) return false
     const batch = fields[3]
     if (batch !== undefined) {
-      eachOf(
-        batch,
-        (at) => toId({ epoch: next.epoch, number: before.number + 1 + at }),
-        (channel, message) => {
-          onMessage(channel, message)
-        },
-      )
+      const idOf = (place: number) => toId({ epoch: next.epoch, number: before.number + 1 + place })
+      for (const { channel, message } of unpack(batch, idOf)) onMessage(channel, message)
     }
     moveTo(next)
     return true

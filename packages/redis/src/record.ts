@@ -1,66 +1,94 @@
 import type { Message } from '@eitherway/core'
 
 /*
- * A record is what is stored of a message: a byte that is 1 for bytes and 0 for text, the event's length in a byte (0: it is
- * named after its channel), the event, the data. A batch is one record after the other, each after a head: the channel's length in
- * a byte, the channel, the record's length in four.
+ * A group is what a batch brings to one channel, as it is stored: the channel's length in a byte, the channel; how many messages, in
+ * two bytes; an index, for each the place within the batch in two bytes and the bytes of data up to its end in four; then for each a
+ * byte that is 1 for bytes and 0 for text, the event's length in a byte (0: it is named after its channel), the event, the data.
  */
 
+/** A batch has at most so many messages. */
+export const maxBatch = 1_000
+
 /** A message on its way into Redis. */
-export interface Packed {
-  readonly channel: string
-  readonly head: Buffer
-  readonly record: Buffer
+export interface Outbound {
+  readonly event: string
+  readonly data: string | Uint8Array
+  readonly dataBytes: number
 }
 
-/** @param channel - and `event`: checked names, of at most 255 bytes. */
-export function pack(channel: string, event: string, data: string | Uint8Array): Packed {
-  const name = event === channel ? '' : event
-  const nameBytes = Buffer.byteLength(name)
-  const dataBytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
+/** A message, and its place within its batch. */
+export interface Placed<T> {
+  readonly place: number
+  readonly message: T
+}
+
+/** @param channel - and the events: checked names, of at most 255 bytes. */
+export function pack(channel: string, all: readonly Placed<Outbound>[]): Buffer {
   const channelBytes = Buffer.byteLength(channel)
-  const whole = Buffer.allocUnsafe(channelBytes + 5 + 2 + nameBytes + dataBytes)
-  const head = whole.subarray(0, channelBytes + 5)
-  const record = whole.subarray(channelBytes + 5)
-  head[0] = channelBytes
-  head.write(channel, 1)
-  head.writeUInt32BE(record.byteLength, 1 + channelBytes)
-  record[0] = typeof data === 'string' ? 0 : 1
-  record[1] = nameBytes
-  record.write(name, 2)
-  if (typeof data === 'string') record.write(data, 2 + nameBytes)
-  else record.set(data, 2 + nameBytes)
-  return { channel, head, record }
-}
-
-/** @param id - of the message whose record stands in these bytes. */
-export function unpack(
-  bytes: Buffer,
-  channel: string,
-  id: string,
-  from = 0,
-  to: number = bytes.length,
-): Message {
-  const dataAt = from + 2 + (bytes[from + 1] as number)
-  const event = dataAt === from + 2 ? channel : bytes.toString('utf8', from + 2, dataAt)
-  // Copied, so that a message that is kept does not keep the batch that it came with.
-  const data =
-    bytes[from] === 0 ? bytes.toString('utf8', dataAt, to) : new Uint8Array(bytes.subarray(dataAt, to))
-  const message: Message = { id, event, data }
-  return Object.freeze(message)
-}
-
-/** Hands out the messages of a batch, in order. @param idOf - the id of the nth of them. */
-export function eachOf(
-  batch: Buffer,
-  idOf: (at: number) => string,
-  hear: (channel: string, message: Message) => void,
-): void {
-  for (let at = 0, from = 0; from < batch.length; at += 1) {
-    const channelTo = from + 1 + (batch[from] as number)
-    const channel = batch.toString('utf8', from + 1, channelTo)
-    const to = channelTo + 4 + batch.readUInt32BE(channelTo)
-    hear(channel, unpack(batch, channel, idOf(at), channelTo + 4, to))
-    from = to
+  const named = all.map(({ message: { event } }) => (event === channel ? 0 : Buffer.byteLength(event)))
+  let length = channelBytes + 3
+  for (const [at, { message }] of all.entries()) length += 8 + (named[at] as number) + message.dataBytes
+  const group = Buffer.allocUnsafe(length)
+  group[0] = channelBytes
+  group.write(channel, 1)
+  let index = group.writeUInt16BE(all.length, channelBytes + 1)
+  let to = index + 6 * all.length
+  let bytes = 0
+  for (const [at, { place, message }] of all.entries()) {
+    const { event, data, dataBytes } = message
+    const nameBytes = named[at] as number
+    bytes += dataBytes
+    index = group.writeUInt32BE(bytes, group.writeUInt16BE(place, index))
+    group[to] = typeof data === 'string' ? 0 : 1
+    group[to + 1] = nameBytes
+    if (nameBytes > 0) group.write(event, to + 2)
+    to += 2 + nameBytes
+    if (typeof data === 'string') group.write(data, to)
+    else group.set(data, to)
+    to += dataBytes
   }
+  return group
+}
+
+/** A message of a batch. */
+export interface Unpacked extends Placed<Message> {
+  readonly channel: string
+}
+
+/**
+ * @param groups - of one batch, one after the other.
+ * @param idOf - the id of the message at a place.
+ * @returns their messages in the order of the batch.
+ */
+export function unpack(groups: Buffer, idOf: (place: number) => string): Unpacked[] {
+  const all: Unpacked[] = []
+  let count = 0
+  for (let from = 0; from < groups.length; count += 1) from = unpackGroup(groups, from, idOf, all)
+  if (count > 1) all.sort((one, other) => one.place - other.place)
+  return all
+}
+
+/** @returns where the next group begins. */
+function unpackGroup(groups: Buffer, from: number, idOf: (place: number) => string, all: Unpacked[]): number {
+  const channelTo = from + 1 + (groups[from] as number)
+  const channel = groups.toString('utf8', from + 1, channelTo)
+  const count = groups.readUInt16BE(channelTo)
+  let at = channelTo + 2 + 6 * count
+  let bytes = 0
+  for (let nth = 0; nth < count; nth += 1) {
+    const index = channelTo + 2 + 6 * nth
+    const place = groups.readUInt16BE(index)
+    const upTo = groups.readUInt32BE(index + 2)
+    const dataAt = at + 2 + (groups[at + 1] as number)
+    const event = dataAt === at + 2 ? channel : groups.toString('utf8', at + 2, dataAt)
+    const to = dataAt + upTo - bytes
+    // Copied, so that a message that is kept does not keep the batch that it came with.
+    const data =
+      groups[at] === 0 ? groups.toString('utf8', dataAt, to) : new Uint8Array(groups.subarray(dataAt, to))
+    const message: Message = Object.freeze({ id: idOf(place), event, data })
+    all.push({ place, channel, message })
+    at = to
+    bytes = upTo
+  }
+  return at
 }

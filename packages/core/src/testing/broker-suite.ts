@@ -260,6 +260,32 @@ export function brokerSuite({ test, setup, relay = true }: BrokerSuite): void {
   })
 
   check(
+    'of a burst exactly what is kept is replayed, from any of its ids, at once and in pages',
+    async ({ broker }) => {
+      const names = Array.from({ length: 3 * kept }, (_, at) => (at % 3 === 0 ? 'b' : 'a'))
+      const ids = await Promise.all(names.map((name, at) => broker.publish(name, 'e', `${at}`)))
+      for (const [at, after] of ids.entries()) {
+        const following = ids.filter((_, other) => other > at && names[other] === 'a')
+        const { messages, gap, position } = await broker.history(['a'], after)
+        const isLost = following.length > kept
+        assertEqual(gap?.reason, isLost ? 'evicted' : undefined, `a gap after number ${at}`)
+        assertEqual(
+          messages.map(({ id }) => id),
+          isLost ? [] : following,
+          `what followed number ${at}`,
+        )
+        const page = await broker.history(['a'], after, { maxBytes: 1, until: ids[at + 2] ?? position })
+        const upTo = following.filter((id) => ids.indexOf(id) <= at + 2)
+        assertEqual(
+          page.messages.map(({ id }) => id),
+          isLost ? [] : upTo.slice(0, 1),
+          `a page after number ${at}`,
+        )
+      }
+    },
+  )
+
+  check(
     'from any position, replay and what is heard later make the whole, without hole or repeat (seeded)',
     async ({ broker }) => {
       const random = seeded(5)

@@ -74,7 +74,7 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
     'maxQueuedBytes',
   ],
   'time of a publish there, and of reading history': ['redis/src/options.ts', 'timeoutMs'],
-  'what hubs ask of one there, and has not been read': ['redis/src/lua.ts', 'maxQuestions'],
+  'what hubs ask of one there, and has not been read': ['redis/src/lua-nodes.ts', 'maxQuestions'],
   'bytes that a shared link keeps for [tabs that join](tabs.md)': ['client/src/recent.ts', 'maxBytes'],
   'messages of the same': ['client/src/recent.ts', 'maxFrames'],
   'what waits to be read of a shared link, in a tab that follows': ['client/src/seat.ts', 'maxUnreadBytes'],

@@ -1,6 +1,6 @@
 import type { Presence } from '@eitherway/core'
 import type { Link } from './link.ts'
-import { countLua, tellLua } from './lua.ts'
+import { countLua, tellLua } from './lua-nodes.ts'
 import type { Settings } from './options.ts'
 import { persist } from './patience.ts'
 import { createScript } from './script.ts'

@@ -1,6 +1,6 @@
 import { type Answer, type Relay, show } from '@eitherway/core'
 import type { Link } from './link.ts'
-import { postLua } from './lua.ts'
+import { postLua } from './lua-nodes.ts'
 import type { Settings } from './options.ts'
 import { persist } from './patience.ts'
 import { nodeTtlMs } from './presence.ts'

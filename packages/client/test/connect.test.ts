@@ -117,7 +117,7 @@ describe('hearing', () => {
     write(server, 'a', 2, 'e-2')
     expect(await called).toBe(2)
     expect(errors.map(({ message }) => message)).toEqual([
-      'a message of event "a" was left out: what came is not JSON (9 bytes); if the server sends plain text, connect with `format: \'text\'`',
+      'a message of event "a" was left out: what came is not JSON (9 bytes); both sides must name the same `format`, \'text\' for plain text',
     ])
     await client.close()
   })

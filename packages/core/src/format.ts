@@ -31,7 +31,7 @@ export const json: Format = {
     } catch {
       // Not even as the cause: what the engine says of it shows a piece.
       throw new ProtocolError(
-        `what came is not JSON (${byteLength(data)} bytes); if the server sends plain text, connect with \`format: 'text'\``,
+        `what came is not JSON (${byteLength(data)} bytes); both sides must name the same \`format\`, 'text' for plain text`,
       )
     }
   },

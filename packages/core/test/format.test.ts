@@ -30,7 +30,7 @@ describe('json', () => {
   test('text that is no JSON is named, with what to do', () => {
     expect(() => json.decode('Message 1')).toThrow(ProtocolError)
     expect(() => json.decode('Message 1')).toThrow(
-      "what came is not JSON (9 bytes); if the server sends plain text, connect with `format: 'text'`",
+      "what came is not JSON (9 bytes); both sides must name the same `format`, 'text' for plain text",
     )
   })
 })

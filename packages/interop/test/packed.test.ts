@@ -7,7 +7,9 @@ import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PublicPackage, publicPackages } from '../../../scripts/workspace.mjs'
 import { pageEntries } from '../sizes.mjs'
+import { places } from './browsers.ts'
 import { type Application, createApplication, runIn } from './packed.ts'
+import { mapped, servePage } from './page-by-import-map.ts'
 
 // Our packages as users get them: packed, and installed by npm into an application of its own. Whatever is public is
 // found by its manifest.
@@ -109,6 +111,44 @@ const newerInWords: Record<string, string> = { 'eventsource-parser': '>=22.12' }
 
 /** The oldest major of a range of Node; 0 for any. */
 const oldestOf = (range = '') => Number(/\d+/.exec(range)?.[0] ?? 0)
+
+describe.each(places.filter(({ missing }) => !missing))('a page $where', ({ open }) => {
+  inApplication('loads the client without a bundler, by the import map of the guide', async ({ folder }) => {
+    const browser = await open()
+    try {
+      await using bench = await servePage(folder)
+      for (const transport of ['sse', 'ws', 'sse+post', 'auto']) {
+        const tab = await browser.newTab()
+        const connected = bench.nextPeer()
+        await tab.goto(bench.address(transport))
+        await connected
+        const shown = tab.evaluate(`new Promise((resolve) => {
+          const pre = document.querySelector('pre')
+          const look = () => pre.textContent !== '' && resolve(pre.textContent)
+          new MutationObserver(look).observe(pre, { childList: true })
+          look()
+        })`)
+        await bench.hub.publish('prices', { of: transport })
+        expect(await shown).toBe(JSON.stringify({ of: transport }))
+        const isLoaded = (name: string) =>
+          tab.evaluate<boolean>(
+            `performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('${name}'))`,
+          )
+        expect(await isLoaded('/ws/dist/client.js')).toBe(transport === 'ws' || transport === 'auto')
+        expect(await isLoaded('/sse/dist/client.js')).toBe(transport === 'sse' || transport === 'sse+post')
+        expect(await isLoaded('/post/dist/client.js')).toBe(transport === 'sse+post')
+        // Each name of the map leads to a module, and so does whatever that imports.
+        const names = JSON.stringify(mapped)
+        expect(
+          await tab.evaluate(`Promise.all(${names}.map((name) => import(name))).then((all) => all.length)`),
+        ).toBe(mapped.length)
+        await tab.close()
+      }
+    } finally {
+      await browser.close()
+    }
+  })
+})
 
 describe.each(entries.map((entry) => [entry]))('%s', (entry) => {
   inApplication('does nothing by being imported', async ({ folder }) => {

@@ -1,3 +1,5 @@
+import { kind } from '@eitherway/core'
+
 /** What a command is made of, and a reply: text goes as UTF-8, and comes as bytes. */
 export type Argument = string | Buffer
 
@@ -37,6 +39,11 @@ const typeMapping = { 36: Buffer, 61: Buffer, 37: Array } as never
 
 /** @throws TypeError when it is none of those that we know. */
 export function checkClient(client: RedisClient): void {
+  if (typeof client !== 'object' || client === null) {
+    throw new TypeError(
+      `\`client\` must be a client of \`ioredis\` or of \`redis\` (node-redis 5 or later), got ${kind(client)}; a URL is given to the library: \`new Redis(url)\``,
+    )
+  }
   const { options } = client as { readonly options?: { readonly keyPrefix?: string } }
   if (typeof options?.keyPrefix === 'string' && options.keyPrefix !== '') {
     throw new TypeError(

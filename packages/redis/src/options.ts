@@ -49,7 +49,7 @@ export interface Settings {
 
 /** @throws TypeError for a setting that is none. @internal */
 export function settingsOf(options: RedisOptions): Settings {
-  const { history = {}, timeoutMs = 5_000, maxQueuedBytes = 64 * 1024 * 1024 } = options
+  const { history = {}, timeoutMs = 5_000, maxQueuedBytes = 64 * 1024 * 1024 } = options ?? {}
   if (!(timeoutMs > 0 && timeoutMs <= maxTimeoutMs)) {
     throw new TypeError(
       `\`timeoutMs\` must be a number of milliseconds over 0 and up to ${maxTimeoutMs}, got ${show(timeoutMs)}`,
@@ -57,7 +57,7 @@ export function settingsOf(options: RedisOptions): Settings {
   }
   if (!(maxQueuedBytes > 0))
     throw new TypeError(`\`maxQueuedBytes\` must be a number over 0, got ${show(maxQueuedBytes)}`)
-  checkClient(options.client)
+  checkClient(options?.client)
   return {
     client: options.client,
     keys: keysOf(options.prefix ?? 'eitherway'),

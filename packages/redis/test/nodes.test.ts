@@ -216,6 +216,11 @@ describe.skipIf(!hasRedis)('hubs on many nodes', () => {
     ['maxQueuedBytes', { maxQueuedBytes: Number.NaN }, 'must be a number over 0, got NaN'],
     ['history', { history: { messages: -1 } }, '`history.messages` must be a number of 0 or more, got -1'],
     ['client', { client: {} as never }, '`client` must be a client of `ioredis` or of `redis`'],
+    [
+      'client',
+      { client: 'redis://127.0.0.1' as never },
+      'got string; a URL is given to the library: `new Redis(url)`',
+    ],
     ['keyPrefix', { client: new Redis({ lazyConnect: true, keyPrefix: 'x:' }) }, 'must have no `keyPrefix`'],
   ])('a wrong `%s` is told', (_, wrong, message) => {
     expect(() => redisBroker({ client: clients['ioredis']?.(redis.port) as never, ...wrong })).toThrow(

@@ -2,11 +2,13 @@ import {
   type Admission,
   type Agreement,
   type Arrival,
+  type Broker,
   byteLength,
   type Close,
   checkClose,
   checkName,
   closeCode,
+  kind,
   type Received,
   type Refusal,
   type ServerConnection,
@@ -42,7 +44,7 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
   const settings = settingsOf(options)
   const { format, heartbeatMs, retryMs, maxMessageBytes, policyOf } = settings
   const onError = options.onError ?? report
-  const broker = options.broker ?? memoryBroker(options.history)
+  const broker = checkBroker(options.broker ?? memoryBroker(options.history))
   const judge = createJudge(options, tell)
   const places = createPlaces(options)
   const counts = createCounts()
@@ -357,4 +359,12 @@ function add<T>(set: Set<T>, item: T): () => void {
 function report(error: unknown): void {
   // biome-ignore lint/suspicious/noConsole: where nobody asked to hear of errors, silence would hide them
   console.error(error)
+}
+
+/** A client of Redis has `publish` and `subscribe` as well, and would fail with the first peer. */
+function checkBroker(broker: Broker): Broker {
+  if (typeof broker.position === 'function' && typeof broker.history === 'function') return broker
+  throw new TypeError(
+    `\`broker\` must be a Broker, such as \`redisBroker({ client })\` or \`memoryBroker()\`, got ${kind(broker)}`,
+  )
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { type Compression, malformed, type Refusal, show } from '@eitherway/core'
+import { type Compression, kind, malformed, type Refusal, show } from '@eitherway/core'
 import { createListener as createPostListener, isTwoWay } from '@eitherway/post/server'
 import {
   createListener as createSseListener,
@@ -46,15 +46,21 @@ export interface ListenersOptions extends GateOptions {
  *
  * @returns its undo: peers stay, new ones are left to the application, and so is what peers of `sse+post` send from then on, who
  * therefore come again.
- * @throws TypeError when the path does not start with `/` or holds a query, or a host, an origin, `maxMessageBytes` or `compression`
- * is none.
+ * @throws TypeError when the server is none of Node's (an application of Express is none), the path does not start with `/` or holds
+ * a query, or a host, an origin, `maxMessageBytes` or `compression` is none.
  */
 export function serve(
   hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   server: NodeServer,
   options: ServeOptions,
 ): () => void {
-  const { path } = options
+  // A framework's application has `emit` and `on` as well, and would never be asked.
+  if (typeof server?.emit !== 'function' || typeof server.address !== 'function') {
+    throw new TypeError(
+      `\`server\` must be a server of Node's http, https or http2, got ${kind(server)}; of a framework, take what its \`listen\` returns, or \`createServer(app)\``,
+    )
+  }
+  const path = options?.path
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }

@@ -139,3 +139,10 @@ describe('how many follow a channel', () => {
     await hub.close()
   })
 })
+
+test('a client of Redis is no broker, and said so at once', () => {
+  const redis = { publish: async () => 1, subscribe: async () => 1, connect: async () => undefined }
+  expect(() => createHub({ broker: redis as never })).toThrow(
+    '`broker` must be a Broker, such as `redisBroker({ client })` or `memoryBroker()`, got Object',
+  )
+})

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, get, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
@@ -354,6 +354,22 @@ describe('a request that the hub refuses', () => {
 test.each(['', 'live', '/live?x', '/live#x', undefined])('path %j is refused', (path) => {
   expect(() => serve(createHub(), createServer(), { path: path as string })).toThrow(
     '`path` must start with "/"',
+  )
+})
+
+test('a server that is none of Node is refused, and said what to give: an application of a framework hears nothing', () => {
+  const application = Object.assign(() => undefined, { emit: () => true, on: () => undefined })
+  for (const [given, what] of [
+    [application, 'function'],
+    [new EventEmitter(), 'EventEmitter'],
+    [undefined, 'undefined'],
+  ] as const) {
+    expect(() => serve(createHub(), given as unknown as Server, { path: '/live' })).toThrow(
+      `\`server\` must be a server of Node's http, https or http2, got ${what}; of a framework, take what its \`listen\` returns`,
+    )
+  }
+  expect(() => serve(createHub(), createServer(), undefined as unknown as { path: string })).toThrow(
+    '`path` must start with "/" and hold no "?" or "#", got undefined',
   )
 })
 

@@ -13,7 +13,14 @@ let program = ''
 await script(() => {
   program = programOf(name)
   ensureInstalled()
-  if (!runNode('node_modules/typescript/bin/tsc', ['-b', 'packages/client', 'packages/server'])) {
+  if (
+    !runNode('node_modules/typescript/bin/tsc', [
+      '-b',
+      'packages/client',
+      'packages/server',
+      'packages/redis',
+    ])
+  ) {
     throw new Error('tsc -b failed')
   }
 })

@@ -401,7 +401,7 @@ describe('npm run example', () => {
   test.each([[[]], [['08-none']]])('%j: lists the examples', async (args) => {
     const { code, stderr } = await npm(...args).ended
     expect(stderr).toContain(
-      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry, 08-both-ways-over-http, 09-requests, 10-react; or the path of',
+      '01-sse-server, 02-sse-client, 03-ws-server, 04-ws-client, 05-the-flag, 06-metrics-prometheus, 07-metrics-opentelemetry, 08-both-ways-over-http, 09-requests, 10-react, 11-two-nodes; or the path of',
     )
     expect(code).toBe(1)
   })

@@ -9,7 +9,7 @@ import { nextPeer } from './harness.ts'
 const guide = readFileSync(new URL('../../../docs/guides/without-a-bundler.md', import.meta.url), 'utf8')
 
 /** The page of the guide, word for word. */
-export const page = /^```html\n(.*?)^```$/ms.exec(guide)?.[1] ?? ''
+const page = /^```html\n(.*?)^```$/ms.exec(guide)?.[1] ?? ''
 
 /** What its map names. */
 export const mapped = Object.keys(

@@ -23,9 +23,11 @@ export function createLink(pattern: RedisClient): Link {
   let wire: Wire | undefined
   let hasEnded = false
 
+  /** Once, however many of its commands fail: a library may do something for each call. */
   function drop(failed: Wire): void {
+    if (wire !== failed) return
+    wire = undefined
     failed.end()
-    if (wire === failed) wire = undefined
   }
 
   return {

@@ -62,8 +62,8 @@ export async function follow(node: Node, ...channels: readonly string[]): Promis
 }
 
 /** @returns once it holds. @throws Error when that takes too long. */
-export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 15_000
+export async function eventually(holds: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+  const end = performance.now() + ms
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`it never came about: ${holds}`)
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -91,9 +91,13 @@ export function checkName(what: string, name: string): void {
 
 const utf8 = new TextEncoder()
 
+/** Counts without a copy. Node has it, Bun too; a browser has not. */
+const counted = (globalThis as { Buffer?: { byteLength(text: string): number } }).Buffer?.byteLength
+
 /** How many bytes text or bytes take on the wire, before any framing. */
 export function byteLength(data: string | Uint8Array): number {
   if (typeof data !== 'string') return data.byteLength
+  if (counted !== undefined) return counted(data)
   return isShortAscii(data) ? data.length : utf8.encode(data).byteLength
 }
 

@@ -19,6 +19,12 @@ export function toId({ epoch, number }: Position): string {
   return `${epoch.toString(36)}-${number}`
 }
 
+/** Makes the ids of one epoch, by their numbers. */
+export function idsOf(epoch: number): (number: number) => string {
+  const prefix = `${epoch.toString(36)}-`
+  return (number) => prefix + number
+}
+
 /** @returns `undefined` when it is none that we could have given. */
 export function fromId(id: string): Position | undefined {
   const match = /^([1-9a-z][0-9a-z]{0,10})-(0|[1-9][0-9]{0,14})$/.exec(id)

@@ -1,4 +1,4 @@
-import { byteLength, checkName, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
+import { byteLength, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
 import { newName } from './broker.ts'
 import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
@@ -48,8 +48,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
   })
   return {
     async publish(channel, data, { event = channel } = {}) {
-      checkName('channel', channel)
-      checkName('event', event)
       const encoded = format.encode(data)
       const size = byteLength(encoded)
       if (size > maxMessageBytes) {

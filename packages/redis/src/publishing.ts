@@ -1,8 +1,8 @@
-import { byteLength, checkName, createMessage } from '@eitherway/core'
+import { byteLength, checkName, kind, show } from '@eitherway/core'
 import { PublishError, replyCode } from './errors.ts'
 import { publishLua } from './lua.ts'
 import { persist } from './patience.ts'
-import { fromEntryId, toId } from './position.ts'
+import { fromEntryId, idsOf } from './position.ts'
 import { maxBatch, type Outbound, type Placed, pack } from './record.ts'
 import { type Asking, createScript, runKnowing } from './script.ts'
 
@@ -51,7 +51,10 @@ export function createPublishing(options: PublishingOptions): Publishing {
 
   function publish(channel: string, event: string, data: string | Uint8Array): Promise<string> {
     checkName('channel', channel)
-    createMessage(event, data)
+    if (event !== channel) checkName('event', event)
+    if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+      throw new TypeError(`\`data\` of event ${show(event)} must be text or a Uint8Array, got ${kind(data)}`)
+    }
     if (hasEnded) throw refused('the broker is closed; nothing was published')
     const dataBytes = byteLength(data)
     const cost = dataBytes + 300
@@ -158,8 +161,11 @@ export function createPublishing(options: PublishingOptions): Publishing {
     if ('value' in outcome) {
       const { epoch, number: last } = outcome.value
       knowledge.store(outcome.value)
-      for (const [at, { resolve }] of batch.entries()) {
-        resolve(toId({ epoch, number: last - batch.length + 1 + at }))
+      const idOf = idsOf(epoch)
+      let at = last - batch.length
+      for (const { resolve } of batch) {
+        at += 1
+        resolve(idOf(at))
       }
       return
     }
@@ -180,8 +186,14 @@ export function createPublishing(options: PublishingOptions): Publishing {
   }
 
   return {
-    // Async: what is wrong with the arguments is told the same way.
-    publish: async (channel, event, data) => publish(channel, event, data),
+    publish(channel, event, data) {
+      try {
+        return publish(channel, event, data)
+      } catch (error) {
+        // What is wrong with the arguments is told the same way.
+        return Promise.reject(error)
+      }
+    },
     end() {
       hasEnded = true
       clearTimeout(timer)

@@ -1,6 +1,6 @@
 import type { Message } from '@eitherway/core'
 import type { Link } from './link.ts'
-import { fromEntryId, isAfter, type Position, toEntryId, toId } from './position.ts'
+import { fromEntryId, idsOf, isAfter, type Position, toEntryId } from './position.ts'
 import { unpack } from './record.ts'
 
 /** Hears all that is published to a hub, in order, and knows when it may have missed something. */
@@ -85,8 +85,10 @@ export function createReader(options: ReaderOptions): Reader {
     if (before.epoch !== position.epoch || before.number !== position.number) return false
     const batch = fields[3]
     if (batch !== undefined) {
-      const idOf = (place: number) => toId({ epoch: next.epoch, number: before.number + 1 + place })
-      for (const { channel, message } of unpack(batch, idOf)) onMessage(channel, message)
+      const idOf = idsOf(next.epoch)
+      const first = before.number + 1
+      for (const { channel, message } of unpack(batch, (place) => idOf(first + place)))
+        onMessage(channel, message)
     }
     moveTo(next)
     return true

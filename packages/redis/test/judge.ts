@@ -13,6 +13,8 @@ export interface Account {
   readonly name: string
   readonly channels: readonly string[]
   readonly told: readonly (Heard | Gap)[]
+  /** Where it stood at the end. */
+  readonly position: string
 }
 
 export interface Evidence {
@@ -66,13 +68,16 @@ export function judge({ confirmed, lost, losses, accounts }: Evidence): Verdict 
 
 /** @param ended - the epochs at whose end Redis lost what it had. */
 function wrongsOf(
-  { name, channels, told }: Account,
+  { name, channels, told, position }: Account,
   truth: readonly Heard[],
   ended: readonly number[],
 ): string[] {
   const due = truth.filter(({ channel }) => channels.includes(channel))
   const places = new Map(due.map(({ id }, place) => [id, place]))
   const wrongs: string[] = []
+  /** Whether Redis lost what it had after the one, and before the other. */
+  const isLoss = (before: Heard | undefined, one: Heard) =>
+    ended.some((epoch) => before !== undefined && epochOf(before) <= epoch && epochOf(one) > epoch)
   let next = 0
   let hasGap = false
   for (const one of told) {
@@ -91,17 +96,19 @@ function wrongsOf(
     else {
       if (!hasGap && place > next)
         wrongs.push(`${name} missed ${place - next} from ${due[next]?.id} on, without a gap`)
-      const isLoss = ended.some(
-        (epoch) => before !== undefined && epochOf(before) <= epoch && epochOf(one) > epoch,
-      )
-      if (hasGap && !isLoss) wrongs.push(`${name} was told a gap before ${one.id}, where nothing was lost`)
-      if (!hasGap && isLoss)
+      if (hasGap && !isLoss(before, one))
+        wrongs.push(`${name} was told a gap before ${one.id}, where nothing was lost`)
+      if (!hasGap && isLoss(before, one))
         wrongs.push(`${name} was told no gap before ${one.id}, where Redis lost its data`)
       next = place + 1
       hasGap = false
     }
   }
-  if (next < due.length)
+  const last = due.at(-1)
+  // Who came back when all was over was told of the loss, and there was nothing more to hear.
+  const isBehindAll = last !== undefined && !isAfter(at(last), at({ id: position }))
+  const isExcused = hasGap && isBehindAll && isLoss(due[next - 1], last)
+  if (next < due.length && !isExcused)
     wrongs.push(`${name} did not hear the last ${due.length - next} from ${due[next]?.id} on`)
   return wrongs
 }

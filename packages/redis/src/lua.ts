@@ -242,7 +242,6 @@ local before, first = idOf(epoch, number), text(number + 1)
 number = number + tonumber(ARGV[10])
 local id = idOf(epoch, number)
 -- First what a Redis that is full refuses: then nothing has been done.
-call('HSET', meta, 'number', text(number))
 call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
 
@@ -264,13 +263,13 @@ call('ZADD', fresh, spread(scores))
 evictStale(maxTotal, now - age)
 
 -- The log keeps what came after the last mark but one.
+local mark = state[8] or ''
 if logBytes > maxLog / 2 then
-  if state[8] and state[8] ~= '' then call('XTRIM', log, 'MINID', state[8]) end
-  call('HSET', meta, 'mark', id)
-  logBytes = 0
+  if mark ~= '' then call('XTRIM', log, 'MINID', mark) end
+  mark, logBytes = id, 0
 end
-call('HSET', meta, 'logBytes', text(logBytes))
-saveAll()
+call('HSET', meta, 'number', text(number), 'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN),
+  'logBytes', text(logBytes), 'mark', mark)
 return id
 `
 

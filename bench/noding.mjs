@@ -64,6 +64,19 @@ answer({
     await Promise.all(published)
     return at
   },
+  /** So many are awaited at any time, until all are published. @returns how long that took, in nanoseconds. */
+  async flight({ data, messages, inFlight }) {
+    const at = now()
+    let left = messages
+    const one = async () => {
+      while (left > 0) {
+        left -= 1
+        await publish(data)
+      }
+    }
+    await Promise.all(Array.from({ length: inFlight }, one))
+    return now() - at
+  },
   /** One after the other, some milliseconds between. */
   async pace({ padding, messages, stepMs }) {
     for (let sent = 0; sent < messages; sent++) {

@@ -17,13 +17,16 @@ const titles = new Map(
   ),
 )
 
+const inFlight = 1000
+
 /** @type {import('../bench.mjs').Scenario} */
 export default {
   name: 'nodes',
   title: 'From node to node',
   about: `Two processes and a \`redis-server\`, all on this machine, without anything on disk. *Throughput*: one publishes
 ${messages} messages of ${bytes} bytes, 100 in a turn of the event loop, none awaited before the next, until the other has heard
-all; ours confirms each and keeps its history, Socket.IO's adapter and the bare commands have one stream of some 10,000. *Latency*:
+all; ours confirms each and keeps its history, Socket.IO's adapter and the bare commands have one stream of some 10,000. *Awaited*:
+${inFlight} callers, each of whom awaits its message before its next; Socket.IO's adapter confirms nothing. *Latency*:
 one message every 2 ms, from before it is published to where the other hears it.`,
   figures: [
     { name: 'wall', title: 'Time per message', unit: 'µs', base: 'bare', of: 'socket.io' },
@@ -36,6 +39,13 @@ one message every 2 ms, from before it is published to where the other hears it.
       of: 'socket.io',
     },
     { name: 'listener', title: 'CPU of the listener per message', unit: 'µs', base: 'bare', of: 'socket.io' },
+    {
+      name: 'flight',
+      title: `Time per message, ${inFlight} awaited at a time`,
+      unit: 'µs',
+      base: 'bare',
+      of: 'bare',
+    },
     { name: 'p50', title: 'Latency, median', unit: 'ms', base: 'bare', of: 'bare' },
     { name: 'p90', title: 'Latency, 90th percentile', unit: 'ms', base: 'bare', of: 'bare' },
   ],
@@ -78,6 +88,7 @@ one message every 2 ms, from before it is published to where the other hears it.
         const info = new Redis({ port: redis.port, host: '127.0.0.1' })
         all.push({
           name,
+          contender,
           redis,
           info,
           publisher,
@@ -101,6 +112,16 @@ one message every 2 ms, from before it is published to where the other hears it.
         add({ ...one, figure: 'redis', value: redis / messages })
         add({ ...one, figure: 'publisher', value: (await from('spent')) / messages })
         add({ ...one, figure: 'listener', value: (await to('spent')) / messages })
+      })
+      say('awaited')
+      const awaited = all.filter(({ contender }) => contender !== 'socket.io')
+      await interleaved(bench, awaited, settings.rounds, async ({ name, from, to }, round) => {
+        await to('begin', { timed: false })
+        const [value] = await Promise.all([
+          from('flight', { data, messages, inFlight }),
+          to('heard', { messages, patienceMs }),
+        ])
+        if (round >= 0) add({ case: '', row: name, round, figure: 'flight', value: value / 1e3 / messages })
       })
       say('latency')
       const padding = 'x'.repeat(bytes - 20)

@@ -38,7 +38,7 @@ export function redisBroker(options: RedisOptions): RedisBroker {
   const settings = settingsOf(options)
   const { keys, timeoutMs, maxTotalBytes, maxAgeMs } = settings
   const node = newName()
-  const commands = createLink(settings.client)
+  const commands = createLink(settings.client, keys.meta)
   const listeners = new Set<BrokerListener>()
   const losers = new Set<(after: string) => void>()
   let closed = false
@@ -65,7 +65,7 @@ export function redisBroker(options: RedisOptions): RedisBroker {
   const relay = createRelay(settings, commands, node)
   const presence = createPresence(settings, commands, node, hasEnded)
   const reader = createReader({
-    link: createLink(settings.client),
+    link: createLink(settings.client, keys.meta),
     log: keys.log,
     inbox: keys.inbox(node),
     check: () => check(timeoutMs),

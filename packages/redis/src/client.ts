@@ -20,11 +20,26 @@ export interface NodeRedisClient {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
+/** What is needed of a cluster of `redis` (node-redis), version 5 or later: of `createCluster`. */
+export interface NodeRedisCluster {
+  sendCommand(
+    firstKey: string,
+    isReadonly: boolean,
+    args: Argument[],
+    options: { readonly typeMapping: never },
+  ): Promise<unknown>
+  duplicate(): NodeRedisCluster
+  connect(): Promise<unknown>
+  destroy(): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+  readonly slots: unknown
+}
+
 /**
- * A client of `ioredis` or of `redis`, as the application has set it up: its address, its credentials, TLS. It is only the
+ * A client of `ioredis` or of `redis`, of one Redis or of a cluster, as the application has set it up: its address, its credentials, TLS. It is only the
  * pattern: connections of our own are made by its `duplicate()`, and it is neither used nor closed, nor need it be connected.
  */
-export type RedisClient = IoredisClient | NodeRedisClient
+export type RedisClient = IoredisClient | NodeRedisClient | NodeRedisCluster
 
 /** One connection's commands. */
 export interface Wire {
@@ -50,12 +65,21 @@ export function checkClient(client: RedisClient): void {
       '`client` must have no `keyPrefix`: it would change some of the names and not those within scripts. Give the hub a `prefix`',
     )
   }
+  if ('acquire' in client) {
+    throw new TypeError(
+      '`client` must not be of `createSentinel`, which keeps connections of its own; `ioredis` knows sentinels: `new Redis({ sentinels, name })`',
+    )
+  }
   if ('callBuffer' in client || ('sendCommand' in client && 'destroy' in client)) return
   throw new TypeError('`client` must be a client of `ioredis` or of `redis` (node-redis 5 or later)')
 }
 
-/** Makes a connection after a client's pattern. It may still be on its way: what is sent meanwhile waits for it. */
-export function openWire(pattern: RedisClient): Wire {
+/**
+ * Makes a connection after a client's pattern. It may still be on its way: what is sent meanwhile waits for it.
+ *
+ * @param key - any of those that are used: all lie in one slot of a cluster.
+ */
+export function openWire(pattern: RedisClient, key: string): Wire {
   if ('callBuffer' in pattern) {
     const client = pattern.duplicate()
     // Every command tells its own failure; without a listener the library prints it as well.
@@ -65,7 +89,7 @@ export function openWire(pattern: RedisClient): Wire {
       end: () => client.disconnect(),
     }
   }
-  const client = pattern.duplicate()
+  const client: NodeRedisClient | NodeRedisCluster = pattern.duplicate()
   // As above; and without a listener an error would end the process.
   client.on('error', () => undefined)
   // A reply comes only after it has succeeded; when it fails, so does what waits for it.
@@ -74,6 +98,8 @@ export function openWire(pattern: RedisClient): Wire {
   return {
     async send(args) {
       await connected
+      // Not from a replica, which may be behind.
+      if ('slots' in client) return client.sendCommand(key, false, [...args], { typeMapping })
       return client.sendCommand(args, { typeMapping })
     },
     end() {

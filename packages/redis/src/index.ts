@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { type RedisBroker, redisBroker } from './broker.ts'
-export type { Argument, IoredisClient, NodeRedisClient, RedisClient } from './client.ts'
+export type { Argument, IoredisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './client.ts'
 export { PublishError } from './errors.ts'
 export type { HistoryLimits, RedisOptions } from './options.ts'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'

@@ -18,8 +18,10 @@ export interface Link {
  *
  * A connection that failed once is not used again, so that no command is sent on it later than who asked was told: the
  * libraries keep commands and send them when they are connected again.
+ *
+ * @param key - any of those that are used on it.
  */
-export function createLink(pattern: RedisClient): Link {
+export function createLink(pattern: RedisClient, key: string): Link {
   let wire: Wire | undefined
   let hasEnded = false
 
@@ -33,7 +35,7 @@ export function createLink(pattern: RedisClient): Link {
   return {
     async send(args, timeoutMs) {
       if (hasEnded) throw new Error('the connection to Redis is closed')
-      wire ??= openWire(pattern)
+      wire ??= openWire(pattern, key)
       const current = wire
       let timer: ReturnType<typeof setTimeout> | undefined
       const late = new Promise<never>((_, reject) => {

@@ -36,7 +36,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const settings = settingsOf(options)
   const format = formatOf(options.format)
   const maxMessageBytes = maxMessageBytesOf(options)
-  const link = createLink(settings.client)
+  const link = createLink(settings.client, settings.keys.meta)
   let hasEnded = false
   const publishing = createPublishing({
     settings,

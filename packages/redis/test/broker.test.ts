@@ -1,14 +1,19 @@
 import { brokerSuite } from '@eitherway/core/testing'
 import { redisBroker } from '@eitherway/redis'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { clients, hasRedis, type RedisServer, startRedis } from './server.ts'
+import { clients, clusterClients, hasRedis, type RedisServer, startCluster, startRedis } from './server.ts'
 
-describe.skipIf(!hasRedis)('the broker on Redis', () => {
+const kinds = [
+  { title: 'the broker on Redis', startServer: startRedis, clients },
+  { title: 'the broker on a cluster', startServer: startCluster, clients: clusterClients },
+]
+
+describe.skipIf(!hasRedis).each(kinds)('$title', ({ startServer, clients }) => {
   let redis: RedisServer
   let count = 0
 
   beforeAll(async () => {
-    redis = await startRedis()
+    redis = await startServer()
   })
   afterAll(async () => {
     await redis[Symbol.asyncDispose]()

@@ -16,7 +16,7 @@ test('a connection of which many commands fail is ended once, and replaced', asy
     },
     on: () => undefined,
   }
-  const link = createLink(client)
+  const link = createLink(client, 'key')
   const sent = Array.from({ length: 20 }, () => link.send(['PING'], 1000))
   const settled = Promise.allSettled(sent)
   for (const reject of failing.splice(0)) reject(Object.assign(new Error('gone'), { code: 'ECONNRESET' }))

@@ -1,5 +1,6 @@
 import { createPublisher, redisBroker } from '@eitherway/redis'
 import { Redis } from 'ioredis'
+import { createSentinel } from 'redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, follow, startNode, startProgram } from './nodes.ts'
 import { clients, hasRedis, type RedisServer, startRedis } from './server.ts'
@@ -220,6 +221,11 @@ describe.skipIf(!hasRedis)('hubs on many nodes', () => {
       'client',
       { client: 'redis://127.0.0.1' as never },
       'got string; a URL is given to the library: `new Redis(url)`',
+    ],
+    [
+      'client',
+      { client: createSentinel({ name: 'a', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }) as never },
+      'must not be of `createSentinel`',
     ],
     ['keyPrefix', { client: new Redis({ lazyConnect: true, keyPrefix: 'x:' }) }, 'must have no `keyPrefix`'],
   ])('a wrong `%s` is told', (_, wrong, message) => {

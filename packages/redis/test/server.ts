@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { RedisClient } from '@eitherway/redis'
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
 
 /** Whether this machine has a Redis to test with. */
 export const hasRedis = (process.env['EITHERWAY_PARTS'] ?? '').split(',').includes('redis')
+
+/** What is started: another Redis, or a Valkey, by its path. */
+const program = process.env['EITHERWAY_REDIS_SERVER'] ?? 'redis-server'
 
 /** A Redis of the test's own, with a folder of its own. */
 export interface RedisServer extends AsyncDisposable {
@@ -46,7 +49,7 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
       '--daemonize',
       'no',
     ]
-    const started = spawn('redis-server', [...base, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const started = spawn(program, [...base, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] })
     child = started
     for await (const line of createInterface({ input: started.stdout })) {
       if (line.includes('Ready to accept connections')) {
@@ -54,7 +57,7 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
         return
       }
     }
-    throw new Error(`redis-server ended with ${started.exitCode}`)
+    throw new Error(`${program} ended with ${started.exitCode}`)
   }
 
   async function kill(): Promise<void> {
@@ -82,6 +85,22 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
 export const clients: Readonly<Record<string, (port: number) => RedisClient>> = {
   ioredis: (port) => new Redis({ port, host: '127.0.0.1', lazyConnect: true }),
   'node-redis': (port) => createClient({ socket: { port, host: '127.0.0.1' } }),
+}
+
+/** A cluster of one node, which refuses what has keys of more than one slot as any cluster does. */
+export async function startCluster(): Promise<RedisServer> {
+  const redis = await startRedis('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
+  await redis.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  while (!/cluster_state:ok/.test(String(await redis.command('CLUSTER', 'INFO')))) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return redis
+}
+
+/** Clients that follow the slots of a cluster, by name. */
+export const clusterClients: typeof clients = {
+  "ioredis' Cluster": (port) => new Cluster([{ port, host: '127.0.0.1' }], { lazyConnect: true }),
+  "node-redis' cluster": (port) => createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] }),
 }
 
 /** A port whose connections lead to another, which can change: as a name does that is moved to a replica. */

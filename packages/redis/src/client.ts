@@ -9,6 +9,7 @@ export interface IoredisClient {
   duplicate(): IoredisClient
   disconnect(reconnect?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
+  readonly isCluster?: boolean
 }
 
 /** What is needed of a client of `redis` (node-redis), version 5 or later. */
@@ -75,13 +76,24 @@ export function checkClient(client: RedisClient): void {
 }
 
 /**
+ * Whatever the pattern says: commands wait for the connection, which would be given up for the failure of the first, as would the
+ * next one; replies have the form that we read; and nothing is gathered, which fails in `ioredis` for commands by name, and ends the
+ * process.
+ */
+function duplicateOf(pattern: IoredisClient): IoredisClient {
+  const override = { enableOfflineQueue: true, replyMapping: 'legacy', enableAutoPipelining: false }
+  const duplicate = pattern.duplicate.bind(pattern) as (...overrides: unknown[]) => IoredisClient
+  return pattern.isCluster === true ? duplicate([], override) : duplicate(override)
+}
+
+/**
  * Makes a connection after a client's pattern. It may still be on its way: what is sent meanwhile waits for it.
  *
  * @param key - any of those that are used: all lie in one slot of a cluster.
  */
 export function openWire(pattern: RedisClient, key: string): Wire {
   if ('callBuffer' in pattern) {
-    const client = pattern.duplicate()
+    const client = duplicateOf(pattern)
     // Every command tells its own failure; without a listener the library prints it as well.
     client.on('error', () => undefined)
     return {

@@ -124,6 +124,23 @@ describe.skipIf(!hasRedis)('hubs on many nodes', () => {
     expect(follower.told.length).toBe(1)
   })
 
+  test.each([
+    { enableOfflineQueue: false },
+    { protocol: 3, replyMapping: 'resp3' },
+    { protocol: 2 },
+    { maxRetriesPerRequest: null },
+    { enableAutoPipelining: true },
+  ] as const)('a client of ioredis may be set up as %j', async (options) => {
+    const client = new Redis({ port: redis.port, host: '127.0.0.1', lazyConnect: true, ...options })
+    const { prefix } = hubOf()
+    await using node = startNode(client as never, { prefix })
+    await using follower = await follow(node, 'a')
+    const id = await node.hub.publish('a', 'here')
+    await eventually(() => follower.told.length === 1)
+    expect((await node.broker.history(['a'], id)).messages).toEqual([])
+    expect(node.errors).toEqual([])
+  })
+
   test('hubs of different names have nothing in common', async () => {
     const [one, other] = [hubOf(), hubOf()]
     await using here = one.node()

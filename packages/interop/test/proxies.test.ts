@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { type Client, connect } from '@eitherway/client'
 import { within } from '@eitherway/core/testing'
 import { describe, expect, test } from 'vitest'
 import { lacks, nextPeer, startHub } from './harness.ts'
 import { eventually, hear, positioned } from './heard.ts'
-import { startHaproxy, startNginx } from './proxies.ts'
+import { startHaproxy, startNginx, startNginxBy } from './proxies.ts'
 
 const counted = (count: number, from = 0): unknown[] =>
   Array.from({ length: count }, (_, at) => ['news', from + at])
@@ -35,6 +36,20 @@ describe.skipIf(lacks('nginx'))('through nginx', () => {
     await positioned(client)
     for (let at = 0; at < 20; at += 1) {
       await client.send('say', at)
+      expect(await heard.until(at + 1)).toEqual(counted(at + 1))
+    }
+  })
+
+  test.each(['sse', 'ws'] as const)('set up as our guide says, %s works', async (transport) => {
+    const guide = readFileSync(new URL('../../../docs/guides/proxies.md', import.meta.url), 'utf8')
+    const configuration = /^```nginx\n(.*?)^```$/ms.exec(guide)?.[1] ?? ''
+    await using bench = await startHub()
+    await using nginx = await startNginxBy(bench.origin, configuration)
+    await using client = connect(`${nginx.origin}/live`, { transport, channels: ['news'] })
+    const heard = hear(client, ['news'])
+    await positioned(client)
+    for (let at = 0; at < 20; at += 1) {
+      await bench.hub.publish('news', at)
       expect(await heard.until(at + 1)).toEqual(counted(at + 1))
     }
   })

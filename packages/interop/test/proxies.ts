@@ -19,6 +19,26 @@ export interface Proxy extends AsyncDisposable {
  * @param lines - further lines of its `location`.
  */
 export async function startNginx(origin: string, lines: readonly string[] = []): Promise<Proxy> {
+  return startNginxWith(
+    (listen) => `server {
+          ${listen}
+          location / {
+            proxy_pass ${origin};
+            ${lines.join('\n')}
+          }
+        }`,
+  )
+}
+
+/** nginx as a page of ours sets it up. @param configuration - what stands in `http`, of an application on port 8080. */
+export async function startNginxBy(origin: string, configuration: string): Promise<Proxy> {
+  return startNginxWith((listen) =>
+    configuration.replace('server {', `server {\n${listen}`).replace('http://127.0.0.1:8080', origin),
+  )
+}
+
+/** @param http - what stands in `http`; it is told the directive by which it hears. */
+async function startNginxWith(http: (listen: string) => string): Promise<Proxy> {
   return start(async (folder, port) => {
     const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     // On purpose one process, unlike its default: it ends with the one that is killed. What it does with bytes is the same.
@@ -32,13 +52,7 @@ export async function startNginx(origin: string, lines: readonly string[] = []):
       http {
         access_log off;
         ${scratch.map((name) => `${name}_temp_path ${name};`).join('\n')}
-        server {
-          listen 127.0.0.1:${port};
-          location / {
-            proxy_pass ${origin};
-            ${lines.join('\n')}
-          }
-        }
+        ${http(`listen 127.0.0.1:${port};`)}
       }`,
     )
     return run('/usr/sbin/nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], { plain: true })

@@ -50,7 +50,15 @@ export interface Broker {
   subscribe(listener: BrokerListener, onLost?: (after: string) => void): () => void
   /** The id after which the next message will be: that of the newest, or one before the first. At once, where it is known. */
   position(): string | Promise<string>
-  /** What followed `after` in these channels. An id that is none of ours is a gap, never all of history. */
+  /**
+   * Whether an id comes after another, both of this broker's making. A node may hear a message later than a client of it has it from
+   * another node; the hub asks which of what it heard is old to whom.
+   */
+  isAfter(id: string, other: string): boolean
+  /**
+   * What followed `after` in these channels. An id that is none of ours is a gap, never all of history. By the time it is answered,
+   * all subscribers here have heard what lies before its end.
+   */
   history(channels: readonly string[], after: string, bounds?: HistoryBounds): Promise<History>
   /**
    * How the hubs of this broker ask one another, where they can. With it a client's request may come to any of them, whichever

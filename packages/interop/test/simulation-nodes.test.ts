@@ -17,6 +17,15 @@ for (let first = from; first < from + count; first += batch) {
   }, 600_000)
 }
 
+test.each([
+  [1430, 'a client had more already than the node that it came to'],
+  [1640, 'another node goes on before the one that knows of a loss has said so'],
+  [1861, 'the same, of what was confirmed'],
+])('seed %i, where %s', async (seed) => {
+  const { problems } = await simulateNodes(seed)
+  if (problems.length > 0) throw new Error(await explainNodes(seed))
+})
+
 test('a seed repeats exactly', async () => {
   const one = await simulateNodes(from, { tracing: true })
   expect(one.trace.length).toBeGreaterThan(10)

@@ -363,6 +363,7 @@ function createTruth(): Truth {
   const epochs: string[] = []
   const entries = new Map<string, number[]>()
   const knownTo = new Map<number, Set<RedisBroker>>()
+  const lost = new Set<number>()
   let now = 0
   let copied = 0
   const of = (channel: string) => entries.get(channel) ?? []
@@ -387,6 +388,8 @@ function createTruth(): Truth {
     now: () => now,
     count: (channel) => of(channel).length,
     newest: (channel) => of(channel).at(-1) ?? -1,
+    isLost: (at) => lost.has(at),
+    isKnown: (at) => (knownTo.get(at)?.size ?? 0) > 0,
     between: (channel, after, before) => of(channel).filter((at) => at > after && at < before),
     add(channel, entryId) {
       const [epoch = '', number = ''] = entryId.split('-')
@@ -414,10 +417,9 @@ function createTruth(): Truth {
       const from = isCopied ? copied : -1
       // What nobody knew of was never published, as far as anybody was told.
       for (const [channel, list] of entries) {
-        entries.set(
-          channel,
-          list.filter((at) => at <= from || (knownTo.get(at)?.size ?? 0) > 0),
-        )
+        const kept = list.filter((at) => at <= from || (knownTo.get(at)?.size ?? 0) > 0)
+        for (const at of kept) if (at > from) lost.add(at)
+        entries.set(channel, kept)
       }
     },
     watch() {

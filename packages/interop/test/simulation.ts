@@ -383,6 +383,10 @@ export interface Ledger {
   newest(channel: string): number
   /** The newest of all. */
   now(): number
+  /** Whether it was lost after some had heard it: a gap may then come behind what is newer, once one of them has said so. */
+  isLost(at: number): boolean
+  /** Whether somebody still knows of it, so that the gap has to come. */
+  isKnown(at: number): boolean
 }
 
 interface Entry {
@@ -408,6 +412,8 @@ function createLedger(): Ledger {
     now: () => now,
     count: (channel) => of(channel).length,
     newest: (channel) => of(channel).at(-1)?.order ?? -1,
+    isLost: () => false,
+    isKnown: () => true,
     between: (channel, after, before) =>
       of(channel)
         .map((entry) => entry.order)
@@ -429,6 +435,7 @@ function createLedger(): Ledger {
       return {
         publish: (channel, event, data) => broker.publish(channel, event, data),
         subscribe: (listener) => broker.subscribe(listener),
+        isAfter: (id, other) => broker.isAfter(id, other),
         async position() {
           await lag()
           const id = await broker.position()
@@ -494,12 +501,14 @@ interface Following {
   last: number
   /** A gap was told since `last`. */
   excused: boolean
+  /** What was lost, and no gap has told yet. */
+  untold: readonly number[]
 }
 
 export function watchClient({ number, wire, channels, network, ledger, fail, note }: WatchOptions): Watched {
   const name = `client ${number}`
   const followings = new Map<string, Following>(
-    allChannels.map((channel) => [channel, { from: undefined, last: -1, excused: false }]),
+    allChannels.map((channel) => [channel, { from: undefined, last: -1, excused: false, untold: [] }]),
   )
   /** The connections that this client holds. */
   const live = new Map<Connection, ConnectOptions>()
@@ -574,7 +583,9 @@ export function watchClient({ number, wire, channels, network, ledger, fail, not
     if (gap.reason === 'unknown') fail(`${name} was told a gap of reason unknown`)
     for (const channel of gap.channels) {
       const following = followings.get(channel)
-      if (following !== undefined) following.excused = true
+      if (following === undefined) continue
+      following.excused = true
+      following.untold = []
     }
   }
 
@@ -588,7 +599,9 @@ export function watchClient({ number, wire, channels, network, ledger, fail, not
     following.last = at
     following.excused = false
     if (from === undefined || excused) return
-    const missed = ledger.between(channel, Math.max(from, last), at)
+    const all = ledger.between(channel, Math.max(from, last), at)
+    const missed = all.filter((one) => !ledger.isLost(one))
+    following.untold = [...following.untold, ...all.filter((one) => ledger.isLost(one))]
     if (missed.length > 0)
       fail(`${name} heard ${id} of ${channel} and had missed ${missed.join()}, without a gap`)
   }
@@ -659,7 +672,9 @@ export function watchClient({ number, wire, channels, network, ledger, fail, not
       if (operations > 0) return `${name} was asked for a change that never came about`
       if (live.size !== 1) return `${name} holds ${live.size} connections`
       for (const channel of client.channels) {
-        const { from, last, excused } = followings.get(channel) as Following
+        const { from, last, excused, untold } = followings.get(channel) as Following
+        if (untold.some((one) => ledger.isKnown(one)))
+          return `${name} was never told of what was lost of ${channel}`
         if (from === undefined) return `${name} does not follow ${channel}`
         const isThere = last === ledger.newest(channel) || (excuses && excused)
         if (!isThere) return `${name} never heard the newest of ${channel}`

@@ -5,7 +5,7 @@ import { createLink } from './link.ts'
 import { checkLua } from './lua.ts'
 import { type RedisOptions, settingsOf } from './options.ts'
 import { persist } from './patience.ts'
-import { fromEntryId, isAfter, nowhere, type Position, toId } from './position.ts'
+import { fromEntryId, fromId, isAfter, nowhere, type Position, toId } from './position.ts'
 import { createPresence, nodeTtlMs } from './presence.ts'
 import { createPublishing } from './publishing.ts'
 import { createReader } from './reader.ts'
@@ -128,6 +128,7 @@ export function redisBroker(options: RedisOptions): RedisBroker {
         return toId(reader.position as Position)
       })()
     },
+    isAfter: (id, other) => isAfter(fromId(id) ?? nowhere, fromId(other) ?? nowhere),
     async history(channels, after, bounds = {}) {
       await reader.opened(timeoutMs)
       const { history, upTo } = await readHistory(asking, channels, after, bounds)

@@ -57,6 +57,8 @@ export function createReader(options: ReaderOptions): Reader {
   /** Counts where it went on from elsewhere: what was asked for before that is no longer wanted. */
   let skips = 0
   let hasEnded = false
+  /** Redis was away, and may have lost what is known here: before anything newer is read, it is told. */
+  let isToTell = true
   const waiting = new Set<Awaited>()
 
   function moveTo(next: Position): void {
@@ -95,9 +97,10 @@ export function createReader(options: ReaderOptions): Reader {
   }
 
   async function read(): Promise<void> {
-    if (position === undefined) {
+    if (isToTell) {
       const found = await check()
-      moveTo(found)
+      isToTell = false
+      if (position === undefined) moveTo(found)
     }
     const asked = skips
     const from = position as unknown as Position
@@ -139,6 +142,7 @@ export function createReader(options: ReaderOptions): Reader {
         await read()
         waitMs = firstWaitMs
       } catch {
+        isToTell = true
         // Redis is away, and whoever publishes or reads history is told. This goes on from where it stands when it is back.
         if (hasEnded) return
         await new Promise((resolve) => {

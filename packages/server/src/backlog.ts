@@ -25,8 +25,8 @@ export interface Backlog {
   readonly bytes: number
   /** Adds the newest. @returns `false` when it is more than may wait, and nothing else may be given up for it. */
   add(waiting: Waiting): boolean
-  /** Gives up all from the oldest to the last of these ids: what stands before one of them was told with it, or in a gap. */
-  forget(ids: ReadonlySet<string>): void
+  /** Gives up the oldest, for as long as they are old to this peer. */
+  forget(isOld: (id: string) => boolean): void
   /** Takes the oldest. */
   shift(): Waiting | undefined
   /** The channels of which some were given up since this was last asked. */
@@ -115,9 +115,13 @@ export function createBacklog(maxBytes: number): Backlog {
       trim()
       return bytes <= maxBytes
     },
-    forget(ids) {
-      const last = entries.findLastIndex((waiting) => waiting !== undefined && ids.has(waiting.message.id))
-      for (; head <= last; head += 1) removeAt(cut + head)
+    forget(isOld) {
+      for (; head < entries.length; head += 1) {
+        const waiting = entries[head]
+        if (waiting === undefined) continue
+        if (!isOld(waiting.message.id)) break
+        removeAt(cut + head)
+      }
       trim()
     },
     shift,

@@ -17,19 +17,24 @@ export function catchUp<Context>(
   if (peer.lastEventId !== '') return replay(peer, past, greetings)
   const position = past.position()
   if (typeof position !== 'string') {
-    return sayingSo(peer, greetings, position).then((known) => begin(peer, greetings, known))
+    return sayingSo(peer, greetings, position).then((known) => begin(peer, past, greetings, known))
   }
-  return begin(peer, greetings, position)
+  return begin(peer, past, greetings, position)
 }
 
-/** Of what waits while it is held, nothing has reached it yet. */
 function begin<Context>(
   peer: HubPeer<Context>,
+  past: Past,
   greetings: Greetings,
   position: string,
 ): Promise<void> | undefined {
   for (const chunk of greetings.for(peer.encoder, position)) peer.write(chunk)
-  return peer.release()
+  return releaseAt(peer, past, position)
+}
+
+/** Of what was heard while it was held, that which comes up to a position is old to it. */
+function releaseAt<Context>(peer: HubPeer<Context>, past: Past, position: string): Promise<void> | undefined {
+  return peer.release((id) => !past.isAfter(id, position))
 }
 
 /** A broker that takes its time must not make its hub look like one that never speaks: `auto` would go elsewhere. */
@@ -82,7 +87,6 @@ async function giveFrom<Context>(peer: HubPeer<Context>, past: Past, first: Page
   let channels = peer.names
   let page = first
   const { position } = page
-  const known = new Set([position])
   let isBehind = false
   for (;;) {
     const { messages, gap, next } = page
@@ -94,7 +98,6 @@ async function giveFrom<Context>(peer: HubPeer<Context>, past: Past, first: Page
       const lost = new Set(gap.channels)
       channels = channels.filter((channel) => !lost.has(channel))
     }
-    for (const { id } of messages) known.add(id)
     for (const chunk of page.chunksFor(peer.encoder)) {
       await peer.paceChunk(chunk)
       // To one that is gone nothing waits for room, and all of history would be read in one go.
@@ -105,5 +108,5 @@ async function giveFrom<Context>(peer: HubPeer<Context>, past: Past, first: Page
   }
   // What was left out of a channel with a gap lies before this, and must not come up again from the last id of another.
   if (isBehind) peer.writeFrame({ type: 'position', id: position })
-  await peer.release(known)
+  await releaseAt(peer, past, position)
 }

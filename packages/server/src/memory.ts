@@ -152,6 +152,7 @@ export function memoryBroker(limits: HistoryLimits = {}): Broker {
     position() {
       return idOf(seq)
     },
+    isAfter: (id, other) => (parseId(id).number ?? 0) > (parseId(other).number ?? 0),
     async history(channels, after, { maxBytes = Number.POSITIVE_INFINITY, until } = {}) {
       const { epoch: theirs, number } = parseId(after)
       const last = until === undefined ? seq : (parseId(until).number ?? seq)

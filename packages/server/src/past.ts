@@ -18,6 +18,8 @@ export interface Past {
   position(): string | Promise<string>
   /** A piece of what followed `after` in these channels, up to `until` or the newest. */
   page(channels: readonly string[], after: string, until?: string): Promise<Page>
+  /** Whether an id comes after another. */
+  isAfter(id: string, other: string): boolean
   /** A message was heard: what has been read is no longer all. Whoever asks from here on is given what is read anew. */
   changed(): void
 }
@@ -173,6 +175,7 @@ export function createPast(broker: Broker, now: () => number): Past {
       }
       return page
     },
+    isAfter: (id, other) => broker.isAfter(id, other),
     changed: forget,
   }
 }

@@ -90,8 +90,6 @@ export interface PeerSettings<Context> {
 /** What may be queued before a `send` waits, or a message of a channel whose policy lets it. */
 export const highWaterBytes: number = 64 * 1024
 
-const nothing: ReadonlySet<string> = new Set()
-
 /**
  * The peer of a connection, and what the hub can do with it beyond what the application can. A class, and what is seldom
  * needed made when it is: a hub has thousands that are silent. @internal
@@ -284,14 +282,15 @@ export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
   }
 
   /**
-   * Lets it go, but for the messages of these ids, and takes them at once again.
+   * Gives what was held back, and takes messages at once again.
    *
+   * @param isOld - which ids it has been given, or told of in a gap. @defaultValue none of what was held back
    * @returns `undefined` where that is done at once.
    */
-  release(known: ReadonlySet<string> = nothing): Promise<void> | undefined {
-    // What is published and still on its way here may be among the known.
+  release(isOld?: (id: string) => boolean): Promise<void> | undefined {
+    // What is published and still on its way here may be old as well.
     this.#settings.flush()
-    this.#backlog?.forget(known)
+    if (isOld !== undefined) this.#backlog?.forget(isOld)
     if (this.#backlog !== undefined) return this.#unload()
     this.#held = false
     return undefined

@@ -12,6 +12,7 @@ function deafBroker(history: HistoryLimits = {}) {
   const broker: Broker = {
     publish: (channel, event, data) => memory.publish(channel, event, data),
     position: () => memory.position(),
+    isAfter: (id, other) => memory.isAfter(id, other),
     history: vi.fn((channels, from, bounds) => memory.history(channels, from, bounds)),
     subscribe(listener: BrokerListener, onLost) {
       if (onLost !== undefined) losers.add(onLost)
@@ -103,6 +104,46 @@ describe('when the broker was not heard for a while', () => {
     notice()
     expect((await reader.connection.closed).code).toBe(1011)
     expect(errors).toEqual([new Error('away')])
+    await hub.close()
+  })
+})
+
+describe('when the broker hears late', () => {
+  /** A broker whose newest messages, from any node, are heard here when it is told so. */
+  function lateBroker() {
+    const memory = memoryBroker()
+    const late: (() => void)[] = []
+    const broker: Broker = {
+      ...memory,
+      subscribe: (listener) =>
+        memory.subscribe((channel, message) => {
+          late.push(() => listener(channel, message))
+        }),
+      async history(...asked) {
+        const found = await memory.history(...asked)
+        hear()
+        return found
+      },
+    }
+    function hear() {
+      for (const tell of late.splice(0)) tell()
+    }
+    return { broker, memory, hear }
+  }
+
+  test.each([
+    ['the position is of a message that it follows', 'a'],
+    ['the position is of a channel that it does not follow', 'b'],
+  ])('a peer that has more already, from another node, is told none of it again: %s', async (_, last) => {
+    const { broker, memory, hear } = lateBroker()
+    const hub = createHub({ broker })
+    await memory.publish('a', 'a', '1')
+    await memory.publish('a', 'a', '2')
+    const lastEventId = await memory.publish(last, last, '3')
+    const reader = await join(hub, { channels: ['a'], lastEventId })
+    const id = await memory.publish('a', 'a', '4')
+    hear()
+    expect(await reader.message()).toMatchObject({ id, data: '4' })
     await hub.close()
   })
 })

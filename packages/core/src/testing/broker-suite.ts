@@ -49,6 +49,22 @@ export function brokerSuite({ test, setup, relay = true }: BrokerSuite): void {
     assertEqual(idsOf(await broker.history(['a', 'b'], start)), ids, 'what followed')
   })
 
+  check(
+    'ids and positions are ordered, over all channels and nodes',
+    async ({ broker, neighbour = broker }) => {
+      const start = await broker.position()
+      const ids = [start]
+      for (const channel of ['a', 'b', 'a', 'c']) {
+        ids.push(await (ids.length % 2 === 0 ? broker : neighbour).publish(channel, channel, 'x'))
+      }
+      for (const [at, id] of ids.entries()) {
+        for (const [than, other] of ids.entries()) {
+          assertEqual(broker.isAfter(id, other), at > than, `whether ${id} comes after ${other}`)
+        }
+      }
+    },
+  )
+
   check('the position is that of the newest message', async ({ broker }) => {
     const ids = await publish(broker, ['a', 'b', 'c'])
     assertEqual(await broker.position(), ids.at(-1), 'the position')

@@ -5,6 +5,7 @@ import {
   type Close,
   type Connection,
   checkClose,
+  checkWhole,
   closeCode,
   createMessage,
   type Direction,
@@ -25,15 +26,7 @@ import { createDeadline } from './deadline.ts'
 import { closedError, oneWayError } from './errors.ts'
 import { createInbox } from './inbox.ts'
 import { createLinks, type LinkRequest } from './links.ts'
-import {
-  type ClientOptions,
-  checkBytes,
-  checkChannels,
-  checkMs,
-  maxTimerMs,
-  report,
-  urlOf,
-} from './options.ts'
+import { type ClientOptions, checkChannels, checkMs, maxTimerMs, report, urlOf } from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { createOverlap } from './overlap.ts'
 import { type DirectionOf, type NamedTransport, type TransportOption, transportOf } from './transports.ts'
@@ -67,8 +60,8 @@ function createClient(
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
-  checkBytes('maxQueuedBytes', maxQueuedBytes)
-  if (options.maxMessageBytes !== undefined) checkBytes('maxMessageBytes', options.maxMessageBytes)
+  checkWhole('maxQueuedBytes', maxQueuedBytes)
+  if (options.maxMessageBytes !== undefined) checkWhole('maxMessageBytes', options.maxMessageBytes)
   const format = formatOf(options.format)
   const channels = new Set(checkChannels(options.channels ?? []))
   const limits: Limits =

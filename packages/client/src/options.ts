@@ -3,6 +3,7 @@ import {
   addressOf,
   type Contract,
   checkName,
+  checkNumber,
   type FormatOption,
   type Limits,
   show,
@@ -79,14 +80,9 @@ export function urlOf(given: string | URL): URL {
   return url
 }
 
-export function checkBytes(name: string, bytes: number): void {
-  if (Number.isSafeInteger(bytes) && bytes > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${show(bytes)}`)
-}
-
 export function checkMs(name: string, ms: number): number {
-  if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
-  throw new TypeError(`\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${show(ms)}`)
+  checkNumber(name, ms, 0, maxTimerMs)
+  return ms
 }
 
 export function checkChannels(names: readonly string[]): readonly string[] {

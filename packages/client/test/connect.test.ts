@@ -812,7 +812,7 @@ describe('misuse', () => {
     [
       'a negative time',
       () => connect(url, { transport, connectMs: -1 }),
-      '`connectMs` must be a number of milliseconds from 0',
+      '`connectMs` must be a number from 0',
     ],
     [
       'a time that is no number',

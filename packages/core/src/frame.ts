@@ -1,7 +1,8 @@
 import { readCall } from './call.ts'
 import type { Close } from './close.ts'
 import { ProtocolError } from './errors.ts'
-import { byteLength, type Message, show } from './message.ts'
+import { byteLength, type Message } from './message.ts'
+import { checkWhole } from './setting.ts'
 
 /**
  * What crosses the wire. All but `message` belong to the protocol: an application never sees them.
@@ -49,10 +50,8 @@ export const defaultMaxMessageBytes: number = 1024 * 1024
  * @internal
  */
 export function maxMessageBytesOf({ maxMessageBytes = defaultMaxMessageBytes }: Limits): number {
-  if (Number.isSafeInteger(maxMessageBytes) && maxMessageBytes > 0) return maxMessageBytes
-  throw new TypeError(
-    `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
-  )
+  checkWhole('maxMessageBytes', maxMessageBytes)
+  return maxMessageBytes
 }
 
 /** Writes frames. Its identity is the cache key of encode-once: one encoder, one encoding, however many connections. */

@@ -28,6 +28,7 @@ export {
   mayReturn,
 } from './close.ts'
 export { type Compression, type CompressionOptions, thresholdOf } from './compression.ts'
+export { type Corkable, createCork } from './cork.ts'
 export { isDeeper, isNested } from './depth.ts'
 export { createEnding, type Ending } from './ending.ts'
 export {
@@ -95,6 +96,7 @@ export {
   requestUrl,
   retryAfterMs,
 } from './request.ts'
+export { checkNumber, checkWhole } from './setting.ts'
 export { checkToken, maxTokenLength, tokenProtocol } from './token.ts'
 export type {
   Accept,

@@ -2,9 +2,9 @@ import {
   type Broker,
   type BrokerListener,
   byteLength,
+  checkNumber,
   createMessage,
   type Message,
-  show,
 } from '@eitherway/core'
 import { memoryRelay } from './memory-relay.ts'
 
@@ -252,6 +252,6 @@ function newEpoch(): string {
 }
 
 function limit(name: string, value: number): number {
-  if (value >= 0) return value
-  throw new TypeError(`\`history.${name}\` must be a number of 0 or more, got ${show(value)}`)
+  checkNumber(`history.${name}`, value)
+  return value
 }

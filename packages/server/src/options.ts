@@ -2,6 +2,8 @@ import {
   type Agreement,
   type Broker,
   type Contract,
+  checkNumber,
+  checkWhole,
   defaultMaxMessageBytes,
   type Format,
   type FormatOption,
@@ -30,7 +32,7 @@ export interface HubOptions<Context = undefined, A extends Agreement | undefined
   /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
   readonly broker?: Broker
   /**
-   * How often every peer hears from the server, in milliseconds; 0 for never. Clients take the link for dead when it is
+   * How often every peer hears from the server, in milliseconds; up to 3,600,000, and 0 for never. Clients take the link for dead when it is
    * silent for ten seconds longer.
    *
    * @defaultValue 25,000: below the 30 s after which the strictest of the usual proxies cut
@@ -115,6 +117,9 @@ export interface HubSettings {
   readonly policyOf: (channel: string) => SlowPolicy
 }
 
+/** An hour: a client believes in no longer silence. */
+const maxHeartbeatMs = 3_600_000
+
 /** @throws TypeError for a setting that is none. @internal */
 export function settingsOf<Context>(options: HubOptions<Context, Agreement | undefined>): HubSettings {
   const {
@@ -129,15 +134,13 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
     slow = 'disconnect',
   } = options
   checkRetryMs(retryMs)
-  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs, ', or 0 for never')
-  checkPositive('maxQueuedBytes', maxQueuedBytes)
-  checkPositive('maxTotalQueuedBytes', maxTotalQueuedBytes)
-  checkPositive('maxMessageBytes', maxMessageBytes)
-  if (maxMessagesPerSecond !== Number.POSITIVE_INFINITY) {
-    checkPositive('maxMessagesPerSecond', maxMessagesPerSecond, ', or Infinity for no limit')
-  }
-  checkPositive('maxDepth', maxDepth)
-  checkPositive('maxConcurrentRequests', maxConcurrentRequests)
+  checkWhole('heartbeatMs', heartbeatMs, 0, maxHeartbeatMs)
+  checkWhole('maxQueuedBytes', maxQueuedBytes)
+  checkWhole('maxTotalQueuedBytes', maxTotalQueuedBytes)
+  checkWhole('maxMessageBytes', maxMessageBytes)
+  checkWhole('maxMessagesPerSecond', maxMessagesPerSecond, 1, Number.POSITIVE_INFINITY)
+  checkWhole('maxDepth', maxDepth)
+  checkWhole('maxConcurrentRequests', maxConcurrentRequests)
   if (typeof slow !== 'function') checkPolicy(slow)
   return {
     format: formatOf(options.format),
@@ -161,18 +164,10 @@ function checkPolicy(policy: SlowPolicy): void {
   )
 }
 
-function checkPositive(name: string, value: number, or = ''): void {
-  if (Number.isSafeInteger(value) && value > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number over 0${or}, got ${show(value)}`)
-}
-
 /** An hour: longer than any orchestrator waits. */
 const maxDrainMs = 3_600_000
 
 /** @throws TypeError when it is no time to wait. @internal */
 export function checkDrainMs(drainMs: number): void {
-  if (drainMs >= 0 && drainMs <= maxDrainMs) return
-  throw new TypeError(
-    `\`drainMs\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${show(drainMs)}`,
-  )
+  checkNumber('drainMs', drainMs, 0, maxDrainMs)
 }

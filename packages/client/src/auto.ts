@@ -3,6 +3,7 @@ import {
   type Close,
   ConnectError,
   type ConnectOptions,
+  checkNames,
   closeCode,
   type Frame,
   mayReturn,
@@ -58,6 +59,7 @@ interface Memory {
  * @throws TypeError when there is nothing to choose from, or a duration is none.
  */
 export function auto(options: AutoOptions): Transport<'two-way'> {
+  checkNames('auto', options, { transports: true, proofMs: true, rememberMs: true, storage: true })
   const {
     transports,
     proofMs = 3000,

@@ -5,6 +5,7 @@ import {
   type Close,
   type Connection,
   checkClose,
+  checkNames,
   checkWhole,
   closeCode,
   createMessage,
@@ -26,7 +27,15 @@ import { createDeadline } from './deadline.ts'
 import { closedError, oneWayError } from './errors.ts'
 import { createInbox } from './inbox.ts'
 import { createLinks, type LinkRequest } from './links.ts'
-import { type ClientOptions, checkChannels, checkMs, maxTimerMs, report, urlOf } from './options.ts'
+import {
+  type ClientOptions,
+  checkChannels,
+  checkMs,
+  clientNames,
+  maxTimerMs,
+  report,
+  urlOf,
+} from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { createOverlap } from './overlap.ts'
 import { type DirectionOf, type NamedTransport, type TransportOption, transportOf } from './transports.ts'
@@ -59,6 +68,7 @@ function createClient(
 ): Listener {
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
+  checkNames('connect', options, clientNames)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
   checkWhole('maxQueuedBytes', maxQueuedBytes)
   if (options.maxMessageBytes !== undefined) checkWhole('maxMessageBytes', options.maxMessageBytes)

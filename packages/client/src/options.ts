@@ -6,6 +6,7 @@ import {
   checkNumber,
   type FormatOption,
   type Limits,
+  type Names,
   show,
 } from '@eitherway/core'
 import type { TransportOption } from './transports.ts'
@@ -62,6 +63,22 @@ export interface ClientOptions<
    * @defaultValue `console.error`
    */
   readonly onError?: (error: unknown) => void
+}
+
+export const clientNames: Names<ClientOptions> = {
+  transport: true,
+  channels: true,
+  format: true,
+  contract: true,
+  lastEventId: true,
+  token: true,
+  signal: true,
+  reconnect: true,
+  connectMs: true,
+  silenceMs: true,
+  maxQueuedBytes: true,
+  maxMessageBytes: true,
+  onError: true,
 }
 
 /** A page's URLs may be relative to it. */

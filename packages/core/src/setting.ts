@@ -38,3 +38,21 @@ function improper(what: string, name: string, value: unknown, least: number, mos
   const bounds = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of ${least} or more`
   return new TypeError(`\`${name}\` must be a ${what} ${bounds}, got ${show(value)}`)
 }
+
+/** The names of all that an options type holds, which the compiler keeps complete. @internal */
+export type Names<O> = { readonly [Name in keyof O]-?: true }
+
+/**
+ * Checks the names of what is set: one that is misspelt would otherwise do nothing, in silence.
+ *
+ * @param of - whose options they are, for the error.
+ * @throws TypeError for a name that is none of these.
+ * @internal
+ */
+export function checkNames<O extends object>(of: string, options: O | undefined, names: Names<O>): void {
+  for (const name of Object.keys(options ?? {})) {
+    if (Object.hasOwn(names, name)) continue
+    const known = Object.keys(names).map((each) => `\`${each}\``)
+    throw new TypeError(`\`${of}\` has no option ${show(name)}; it has ${known.join(', ')}`)
+  }
+}

@@ -1,4 +1,4 @@
-import { checkNumber, checkWhole } from '@eitherway/core'
+import { checkNames, checkNumber, checkWhole, type Names } from '@eitherway/core'
 import { describe, expect, test } from 'vitest'
 
 const unlimited = Number.POSITIVE_INFINITY
@@ -27,6 +27,35 @@ describe('a size or a count', () => {
   ])('%s is none', (value, least, most, message) => {
     const check = () => checkWhole('maxQueuedBytes', value, least, most)
     expect(check).toThrow(new TypeError(`\`maxQueuedBytes\` must be a whole number ${message}`))
+  })
+})
+
+describe('names', () => {
+  interface Options {
+    readonly path?: string
+    readonly retryMs?: number
+  }
+  const names: Names<Options> = { path: true, retryMs: true }
+
+  test.each<[options: Options | undefined]>([
+    [undefined],
+    [{}],
+    [{ path: '/' }],
+    [{ path: '/', retryMs: 1 }],
+    [Object.create({ inherited: 1 })],
+  ])('%o has none but those', (options) => {
+    expect(() => checkNames('serve', options, names)).not.toThrow()
+  })
+
+  test.each([
+    [{ retryms: 1 }, 'retryms'],
+    [{ path: '/', retry: undefined }, 'retry'],
+    [{ toString: 1 }, 'toString'],
+    [JSON.parse('{"__proto__":1}'), '__proto__'],
+    ['x' as never, '0'],
+  ])('%o has another', (options, name) => {
+    const check = () => checkNames<Options>('serve', options, names)
+    expect(check).toThrow(new TypeError(`\`serve\` has no option "${name}"; it has \`path\`, \`retryMs\``))
   })
 })
 

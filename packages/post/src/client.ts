@@ -3,6 +3,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
+  checkNames,
   closeCode,
   createEnding,
   type Frame,
@@ -38,6 +39,7 @@ export interface SsePostOptions {
  * @throws TypeError when a name or value of `headers` is none that a header can have.
  */
 export function ssePost(options: SsePostOptions = {}): Transport<'two-way'> {
+  checkNames('ssePost', options, { headers: true, credentials: true, fetch: true })
   new Headers(options.headers)
   return { name: 'sse+post', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
 }

@@ -1,4 +1,4 @@
-import { checkNumber, checkWhole } from '@eitherway/core'
+import { checkNames, checkNumber, checkWhole, type Names } from '@eitherway/core'
 import { checkClient, type RedisClient } from './client.ts'
 import { type Keys, keysOf } from './keys.ts'
 
@@ -47,9 +47,19 @@ export interface Settings {
   readonly maxQueuedBytes: number
 }
 
+/** @internal */
+export const redisNames: Names<RedisOptions> = {
+  client: true,
+  prefix: true,
+  history: true,
+  timeoutMs: true,
+  maxQueuedBytes: true,
+}
+
 /** @throws TypeError for a setting that is none. @internal */
 export function settingsOf(options: RedisOptions): Settings {
   const { history = {}, timeoutMs = 5_000, maxQueuedBytes = 64 * 1024 * 1024 } = options ?? {}
+  checkNames('history', history, { messages: true, bytes: true, totalBytes: true, ageMs: true })
   checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
   checkWhole('maxQueuedBytes', maxQueuedBytes)
   checkClient(options?.client)

@@ -3,10 +3,10 @@
  *
  * @packageDocumentation
  */
-import { maxMessageBytesOf } from '@eitherway/core'
+import { checkNames, maxMessageBytesOf } from '@eitherway/core'
 import type { Upgrade } from '@eitherway/ws/web'
 import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
 
 export * from './web.ts'
 
@@ -55,6 +55,7 @@ export function createBunHandler(
   hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: EntranceOptions = {},
 ): BunHandler {
+  checkNames('createBunHandler', options, entranceNames)
   const maxMessageBytes = maxMessageBytesOf(options)
   const enter = createEntrance(hub, options)
   return {

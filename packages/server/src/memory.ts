@@ -2,6 +2,7 @@ import {
   type Broker,
   type BrokerListener,
   byteLength,
+  checkNames,
   checkNumber,
   createMessage,
   type Message,
@@ -48,6 +49,7 @@ interface Log {
  * @throws TypeError when a limit is no number of 0 or more.
  */
 export function memoryBroker(limits: HistoryLimits = {}): Broker {
+  checkNames('history', limits, { messages: true, bytes: true, totalBytes: true, ageMs: true })
   const maxMessages = limit('messages', limits.messages ?? 1000)
   const maxBytes = limit('bytes', limits.bytes ?? 4 * 1024 * 1024)
   const maxTotalBytes = limit('totalBytes', limits.totalBytes ?? 64 * 1024 * 1024)

@@ -2,12 +2,14 @@ import {
   type Agreement,
   type Broker,
   type Contract,
+  checkNames,
   checkNumber,
   checkWhole,
   defaultMaxMessageBytes,
   type Format,
   type FormatOption,
   formatOf,
+  type Names,
   show,
 } from '@eitherway/core'
 import type { AdmissionOptions } from './admission.ts'
@@ -117,6 +119,29 @@ export interface HubSettings {
   readonly policyOf: (channel: string) => SlowPolicy
 }
 
+const hubNames: Names<HubOptions> = {
+  format: true,
+  contract: true,
+  history: true,
+  broker: true,
+  authorize: true,
+  authorizeChannel: true,
+  admitMs: true,
+  heartbeatMs: true,
+  retryMs: true,
+  slow: true,
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  trustedProxies: true,
+  maxQueuedBytes: true,
+  maxTotalQueuedBytes: true,
+  maxMessageBytes: true,
+  maxMessagesPerSecond: true,
+  maxDepth: true,
+  maxConcurrentRequests: true,
+  onError: true,
+}
+
 /** An hour: a client believes in no longer silence. */
 const maxHeartbeatMs = 3_600_000
 
@@ -133,6 +158,7 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
     maxConcurrentRequests = 32,
     slow = 'disconnect',
   } = options
+  checkNames('createHub', options, hubNames)
   checkRetryMs(retryMs)
   checkWhole('heartbeatMs', heartbeatMs, 0, maxHeartbeatMs)
   checkWhole('maxQueuedBytes', maxQueuedBytes)

@@ -2,7 +2,15 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { type Compression, kind, malformed, type Refusal, show } from '@eitherway/core'
+import {
+  type Compression,
+  checkNames,
+  kind,
+  malformed,
+  type Names,
+  type Refusal,
+  show,
+} from '@eitherway/core'
 import { createListener as createPostListener, isTwoWay } from '@eitherway/post/server'
 import {
   createListener as createSseListener,
@@ -12,7 +20,7 @@ import {
   refuseRequest as rejectRequest,
 } from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
-import { createGate, type GateOptions, type PathGate } from './gate.ts'
+import { createGate, type GateOptions, gateNames, type PathGate } from './gate.ts'
 import type { Hub } from './hub.ts'
 import { createSources } from './source.ts'
 import { misdirected } from './stream-request.ts'
@@ -64,7 +72,8 @@ export function serve(
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }
-  const listeners = createListeners(hub, options)
+  checkNames('serve', options, { ...listenersNames, path: true })
+  const listeners = listenersOf(hub, options)
 
   const withQuery = `${path}?`
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(withQuery)
@@ -130,6 +139,16 @@ export interface Listeners {
 export function createListeners(
   hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: ListenersOptions = {},
+): Listeners {
+  checkNames('createListeners', options, listenersNames)
+  return listenersOf(hub, options)
+}
+
+const listenersNames: Names<ListenersOptions> = { ...gateNames, maxMessageBytes: true, compression: true }
+
+function listenersOf(
+  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
+  options: ListenersOptions,
 ): Listeners {
   const { maxMessageBytes, compression = false } = options
   const gate = createGate(options)

@@ -1,5 +1,6 @@
 import {
   malformed,
+  type Names,
   type NodeRequest,
   oversized,
   type Refusal,
@@ -9,7 +10,7 @@ import {
 import { createLinks, isTwoWay, linkHeader, seqHeader } from '@eitherway/post/links'
 import { createResponder, refusalResponse } from '@eitherway/sse/web'
 import { createUpgrader, isUpgrade, type Upgrade } from '@eitherway/ws/web'
-import { type Answer, createGate, type GateOptions } from './gate.ts'
+import { type Answer, createGate, type GateOptions, gateNames } from './gate.ts'
 import type { Hub } from './hub.ts'
 import { createSources } from './source.ts'
 import { misdirected } from './stream-request.ts'
@@ -19,6 +20,9 @@ export interface EntranceOptions extends GateOptions {
   /** Largest message that a client may send, in bytes; beyond it the peer is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
 }
+
+/** @internal */
+export const entranceNames: Names<EntranceOptions> = { ...gateNames, maxMessageBytes: true }
 
 /** Makes the WebSocket that was agreed on. @returns the answer of the handshake; `undefined` where the runtime gives it. */
 export type Shake = (upgrade: Upgrade) => Response | undefined

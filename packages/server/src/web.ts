@@ -4,8 +4,9 @@
  *
  * @packageDocumentation
  */
+import { checkNames } from '@eitherway/core'
 import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
 
 export type {
@@ -66,6 +67,7 @@ export function createHandler(
   hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
   options: HandlerOptions = {},
 ): (request: Request, info?: object) => Promise<Response> {
+  checkNames('createHandler', options, { ...entranceNames, upgrade: true })
   const { upgrade } = options
   const enter = createEntrance(hub, options)
   return async (request, info) => {

@@ -4,6 +4,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
+  checkNames,
   closeCode,
   closeCodeOfStatus,
   createEnding,
@@ -54,6 +55,7 @@ export interface WsOptions {
  * @see https://www.rfc-editor.org/rfc/rfc6455
  */
 export function ws(options: WsOptions = {}): Transport<'two-way'> {
+  checkNames('ws', options, { plain: true, WebSocket: true })
   return { name: 'ws', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
 }
 

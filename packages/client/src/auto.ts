@@ -206,7 +206,8 @@ async function prove(
     const { closed } = connection
     void closed.then(() => request.signal.removeEventListener('abort', onAbort))
     const frames = connection[Symbol.asyncIterator]()
-    const { done, value } = await frames.next()
+    let { done, value } = await frames.next()
+    while (!done && value.type === 'heartbeat' && value.partial) ({ done, value } = await frames.next())
     if (!done) return { connection, frames, first: value, since: performance.now(), closed }
     abort.signal.throwIfAborted()
     throw refusalOf(await closed)

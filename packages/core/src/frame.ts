@@ -19,7 +19,8 @@ export type Frame =
   | { readonly type: 'gap'; readonly id: string; readonly gap: Gap }
   /** How long the client waits before it comes back, in milliseconds. */
   | { readonly type: 'retry'; readonly retryMs: number }
-  | { readonly type: 'heartbeat' }
+  /** `partial`: a connection's own word for bytes that complete no frame yet. The link lives, and has brought nothing. */
+  | { readonly type: 'heartbeat'; readonly partial?: true }
   /** The server's last word. WebSocket has a close frame of its own and uses that. */
   | { readonly type: 'close'; readonly close: Close }
 

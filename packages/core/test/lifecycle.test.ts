@@ -173,6 +173,10 @@ describe('the wait before coming back', () => {
     const flap = [opened, hello('e-1'), frame({ type: 'retry', retryMs: 0 }), lost(), deadline]
     expect(waitAfter([...flap, ...flap, ...flap, lost()])).toBe(250 + 2_000)
   })
+  test('grows also when links break off within their first message', () => {
+    const flap = [opened, frame({ type: 'heartbeat', partial: true }), lost(), deadline]
+    expect(waitAfter([...flap, ...flap, ...flap, lost()])).toBe(250 + 2_000)
+  })
   test.each([
     ['a message', message('e-1')],
     ['a message without an id', message('')],

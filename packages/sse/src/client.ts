@@ -324,7 +324,7 @@ function push(decoder: Decoder, chunk: Uint8Array): Decoded {
 }
 
 /** Bytes that complete no frame are a sign of life all the same: a large message on a slow link is not silence. */
-const signOfLife: Decoded = { decoded: [{ type: 'heartbeat' }] }
+const signOfLife: Decoded = { decoded: [{ type: 'heartbeat', partial: true }] }
 
 /** The innermost reason that the platform gives. */
 function reasonOf(error: unknown): string {

@@ -366,6 +366,17 @@ export function transportSuite<D extends Direction>({
     await within(server.closed, "the server's `closed`")
   })
 
+  check('of a large message, what comes before it is whole is no frame', async ({ link }) => {
+    const { client, server } = await link()
+    const small = createMessage('small', 'x', '1')
+    const large = createMessage('large', 'x'.repeat(1_000_000), '2')
+    for (const message of [small, large]) server.write(server.encoder.encode(frameOf(message)))
+    await takeMessages(client, 1)
+    // Signs of life, as long as they say that they are nothing more.
+    const isWhole = (frame: Frame) => frame.type !== 'heartbeat' || frame.partial !== true
+    assertEqual(await takeFrom(client, 1, isWhole), [frameOf(large)], 'the first whole frame')
+  })
+
   check('a message over the limit ends the link with 1009', async ({ link }) => {
     const { client, server } = await link({ limits: { maxMessageBytes: 1_000 } })
     server.write(server.encoder.encode(frameOf(createMessage('fits', 'x'.repeat(1_000), '1'))))

@@ -5,7 +5,7 @@
  */
 import { checkNames, maxMessageBytesOf } from '@eitherway/core'
 import type { Upgrade } from '@eitherway/ws/web'
-import type { Hub } from './hub.ts'
+import type { EntranceHub } from './hub.ts'
 import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
 
 export * from './web.ts'
@@ -51,10 +51,7 @@ export interface BunHandler {
  *
  * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
  */
-export function createBunHandler(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
-  options: EntranceOptions = {},
-): BunHandler {
+export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}): BunHandler {
   checkNames('createBunHandler', options, entranceNames)
   const maxMessageBytes = maxMessageBytesOf(options)
   const enter = createEntrance(hub, options)

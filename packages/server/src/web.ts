@@ -5,8 +5,8 @@
  * @packageDocumentation
  */
 import { checkNames } from '@eitherway/core'
-import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
+import type { EntranceHub } from './hub.ts'
+import { createEntrance, type EntranceOptions, entranceNames, layersOf } from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
 
 export type {
@@ -22,7 +22,7 @@ export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
 export { createHub } from './create-hub.ts'
 export type { GateOptions } from './gate.ts'
-export type { Hub } from './hub.ts'
+export type { EntranceHub, Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'
 export type { Peer, SendOptions } from './peer.ts'
@@ -64,9 +64,9 @@ export interface HandlerOptions extends EntranceOptions {
  * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
  */
 export function createHandler(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
+  hub: EntranceHub,
   options: HandlerOptions = {},
-): (request: Request, info?: object) => Promise<Response> {
+): (request: Request, info?: object | null) => Promise<Response> {
   checkNames('createHandler', options, { ...entranceNames, upgrade: true })
   const { upgrade } = options
   const enter = createEntrance(hub, options)
@@ -87,18 +87,10 @@ export function createHandler(
   }
 }
 
-/** As much of what is handed over beside a request as may be, or hold, Bun's server. */
-interface Holder {
-  timeout?(request: Request, seconds: number): void
-  requestIP?: unknown
-  /** Hono's context holds it, or an object that does. */
-  readonly env?: Holder
-  readonly server?: Holder
-}
-
 /** Bun ends an answer that says nothing for ten seconds, a stream too. Its server can be told for one request. */
-function keepOpen(request: Request, info: Holder | undefined): void {
-  if (info === undefined || info === null) return
-  if (typeof info.timeout === 'function' && info.requestIP !== undefined) info.timeout(request, 0)
-  else keepOpen(request, info.env ?? info.server)
+function keepOpen(request: Request, info: object | null | undefined): void {
+  const server = layersOf(info).find(
+    ({ timeout, requestIP }) => typeof timeout === 'function' && requestIP !== undefined,
+  )
+  server?.timeout?.(request, 0)
 }

@@ -689,6 +689,22 @@ describe('messages of peers', () => {
     await hub.close()
   })
 
+  test('a message that nobody hears is told once, and the peer lives on', async () => {
+    const errors: unknown[] = []
+    const hub = createHub({ onError: (error) => errors.push(error) })
+    const { connection, message } = await join(hub, { direction: 'two-way' })
+    if (connection.direction !== 'two-way') throw new Error('one-way')
+    await connection.send(createMessage('chat', '1'))
+    await connection.send(createMessage('chat', '2'))
+    await vi.waitFor(() => expect(hub.stats().received).toBe(2))
+    expect(errors.map(String)).toEqual([expect.stringMatching(/event "chat".* no `onMessage` handler/)])
+    hub.onMessage(({ data }, peer) => peer.send('echo', data))
+    await connection.send(createMessage('chat', '3'))
+    expect((await message()).data).toBe('3')
+    expect(errors).toHaveLength(1)
+    await hub.close()
+  })
+
   test('handlers can be taken off', async () => {
     const hub = createHub()
     const heard: string[] = []

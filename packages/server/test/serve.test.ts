@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage, request, type Server, type Ser
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { createHub, type Hub, serve } from '@eitherway/server'
+import { createHub, createListeners, type Hub, serve } from '@eitherway/server'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
@@ -277,6 +277,18 @@ describe('a request for the path', () => {
     expect(await ask(port, '/live', { headers })).toMatchObject({
       status: 426,
       text: 'a proxy in between took the Upgrade header away; it has to pass it on\n',
+    })
+    expect(hub.peers.size).toBe(0)
+  })
+
+  test('that asks for a WebSocket where nobody answers upgrades is told so, and gets no stream', async () => {
+    const hub = createTestHub()
+    const server = createServer(createListeners(hub).request)
+    const port = await listen(server)
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' }
+    expect(await ask(port, '/live', { headers })).toMatchObject({
+      status: 400,
+      text: 'there is no WebSocket at this path; GET an event stream\n',
     })
     expect(hub.peers.size).toBe(0)
   })

@@ -56,7 +56,7 @@ interface Memory {
  *
  * `connect` knows it by the name `auto`, with `ws` first and `sse+post` behind it.
  *
- * @throws TypeError when there is nothing to choose from, or a duration is none.
+ * @throws TypeError when there is nothing to choose from, or for a setting that is none.
  */
 export function auto(options: AutoOptions): Transport<'two-way'> {
   checkNames('auto', options, { transports: true, proofMs: true, rememberMs: true, storage: true })

@@ -38,7 +38,7 @@ export interface SharedOptions {
  * token of the leader. Where a page has no Web Locks (which need HTTPS or localhost) or no `BroadcastChannel`, its tab has a
  * link of its own, and the console says so once.
  *
- * @throws TypeError for what is no one-way transport, or without a `user`.
+ * @throws TypeError for what is no one-way transport, or a setting that is none; without a `user` there is none.
  *
  * @example
  * ```ts

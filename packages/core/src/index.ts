@@ -7,7 +7,7 @@
 export { AcceptedLink } from './accepted.ts'
 export { addressOf } from './address.ts'
 export type { Agreement, Contract, Part, Payload, ReceivedOf } from './agreement.ts'
-export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
+export { clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export { type BinaryLibrary, binaryFormat } from './binary-format.ts'
 export type { Answer, Broker, BrokerListener, History, HistoryBounds, Presence, Relay } from './broker.ts'
 export {

@@ -219,7 +219,7 @@ function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions):
   }
   const close: Close =
     life.state === 'connecting'
-      ? { code: closeCode.connectTimeout, reason: `no connection was ready within ${options.connectMs} ms` }
+      ? { code: closeCode.connectTimeout, reason: `no link was ready within ${options.connectMs} ms` }
       : { code: closeCode.silent, reason: `nothing was heard for ${life.silenceMs} ms` }
   return lose(life, { close, random }, options, [{ type: 'disconnect', close }])
 }

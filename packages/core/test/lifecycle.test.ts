@@ -125,7 +125,7 @@ test('a link that does not open in time is given up and tried again', () => {
   expect(life).toMatchObject({ state: 'waiting', attempt: 1, close: { code: 4001 } })
   expect(effects[0]).toMatchObject({
     type: 'disconnect',
-    close: { code: 4001, reason: 'no connection was ready within 10000 ms' },
+    close: { code: 4001, reason: 'no link was ready within 10000 ms' },
   })
 })
 

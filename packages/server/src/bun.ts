@@ -46,10 +46,10 @@ export interface BunHandler {
 }
 
 /**
- * Makes what `Bun.serve` takes for a hub: Server-Sent Events on `GET`, what clients of
- * `sse+post` send on `POST`, WebSocket on `Upgrade`.
+ * Makes what `Bun.serve` takes for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket on
+ * `Upgrade`.
  *
- * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
+ * @throws TypeError for a setting that is none.
  */
 export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}): BunHandler {
   checkNames('createBunHandler', options, entranceNames)

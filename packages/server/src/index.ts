@@ -1,6 +1,6 @@
 /**
  * The server's side of Eitherway: a hub that publishes, and `serve`, which mounts it on Node's http, https or http2 with
- * both transports on one URL.
+ * all transports on one URL.
  *
  * @packageDocumentation
  */

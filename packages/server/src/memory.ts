@@ -46,7 +46,7 @@ interface Log {
  *
  * Ids are `<epoch>-<number>`, the number counted over all channels.
  *
- * @throws TypeError when a limit is no number of 0 or more.
+ * @throws TypeError for a limit that is none.
  */
 export function memoryBroker(limits: HistoryLimits = {}): Broker {
   checkNames('history', limits, { messages: true, bytes: true, totalBytes: true, ageMs: true })

@@ -29,7 +29,7 @@ export interface HubOptions<Context = undefined, A extends Agreement | undefined
    * told to `onError`, and its peer goes on; a request has the failure `invalid`. @defaultValue none: any name, and data as it came
    */
   readonly contract?: Contract<A>
-  /** How much is kept for clients that come back, by the hub's own broker. */
+  /** How much is kept for clients that come back, by the hub's own broker; not together with `broker`, which has its own. */
   readonly history?: HistoryLimits
   /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
   readonly broker?: Broker
@@ -159,6 +159,11 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
     slow = 'disconnect',
   } = options
   checkNames('createHub', options, hubNames)
+  if (options.history !== undefined && options.broker !== undefined) {
+    throw new TypeError(
+      "`history` is what the hub's own broker keeps, and `broker` is another: give it to that one",
+    )
+  }
   checkRetryMs(retryMs)
   checkWhole('heartbeatMs', heartbeatMs, 0, maxHeartbeatMs)
   checkWhole('maxQueuedBytes', maxQueuedBytes)

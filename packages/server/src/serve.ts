@@ -41,13 +41,13 @@ export interface ListenersOptions extends GateOptions {
 }
 
 /**
- * Mounts a hub on a server: Server-Sent Events on `GET`, what their clients send on `POST`, WebSocket on `Upgrade`, all on one path. Requests for any other
- * path are left to the application, whether its listeners were added before or come later.
+ * Mounts a hub on a server: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket on `Upgrade`, all on
+ * one path. Requests for any other path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application, and so is what peers of `sse+post` send from then on, who
  * therefore come again.
- * @throws TypeError when the server is none of Node's (an application of Express is none), the path does not start with `/` or holds
- * a query, or a host, an origin, `maxMessageBytes` or `compression` is none.
+ * @throws TypeError when the server is none of Node's (an application of Express is none), or for a setting that is none: a path that
+ * does not start with `/` or holds a query, say.
  */
 export function serve(hub: EntranceHub, server: NodeServer, options: ServeOptions): () => void {
   // A framework's application has `emit` and `on` as well, and would never be asked.
@@ -122,7 +122,7 @@ export interface Listeners {
  * Makes what answers the requests for a hub, for frameworks on Node: the route is the framework's, and what stands before it
  * (sessions, logins) has run. `sourceOf` gives `authorize` the request with all that it was given there.
  *
- * @throws TypeError when a host, an origin, `maxMessageBytes` or `compression` is none.
+ * @throws TypeError for a setting that is none.
  */
 export function createListeners(hub: EntranceHub, options: ListenersOptions = {}): Listeners {
   checkNames('createListeners', options, listenersNames)

@@ -1,6 +1,6 @@
 /**
  * The server's side of Eitherway for whatever answers a `Request` with a `Response`: Deno, workers, Hono, Next.js. Nothing of Node
- * is imported. Bun has {@link https://bun.sh | an entry of its own}, `@eitherway/server/bun`.
+ * is imported. For Bun there is `@eitherway/server/bun`.
  *
  * @packageDocumentation
  */
@@ -47,8 +47,8 @@ export interface HandlerOptions extends EntranceOptions {
 }
 
 /**
- * Makes what answers the requests for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket where `upgrade` is given. The application
- * routes to it whatever path it likes.
+ * Makes what answers the requests for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket
+ * where `upgrade` is given. The application routes to it whatever path it likes.
  *
  * The second argument is what the runtime or framework hands over beside a request: Deno's info, Bun's server, Hono's context. By it
  * the client's address is known, and `sourceOf` gives it back to `authorize`.
@@ -61,7 +61,7 @@ export interface HandlerOptions extends EntranceOptions {
  * export const GET = createHandler(hub)
  * ```
  *
- * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
+ * @throws TypeError for a setting that is none.
  */
 export function createHandler(
   hub: EntranceHub,

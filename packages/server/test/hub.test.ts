@@ -705,6 +705,15 @@ describe('messages of peers', () => {
     await hub.close()
   })
 
+  test('what history keeps is not set beside a broker, which would not know of it', () => {
+    const setBoth = () => createHub({ broker: memoryBroker(), history: { messages: 5 } })
+    expect(setBoth).toThrow(
+      new TypeError(
+        "`history` is what the hub's own broker keeps, and `broker` is another: give it to that one",
+      ),
+    )
+  })
+
   test('handlers can be taken off', async () => {
     const hub = createHub()
     const heard: string[] = []
@@ -789,7 +798,7 @@ describe('closing the hub', () => {
   })
 
   test.each([
-    ['a code that may not be sent', { code: 1006 }, 'close code must be'],
+    ['a code that may not be sent', { code: 1006 }, "a close's `code` must be"],
     ['a drain without end', { drainMs: Number.POSITIVE_INFINITY }, '`drainMs` must be'],
     ['a wait that is none', { retryMs: -1 }, '`retryMs` must be'],
   ])('with %s is refused, and the hub lives on', async (_, options, message) => {

@@ -49,6 +49,7 @@ const maxRedirects = 20
  *
  * Any server of `text/event-stream` will do.
  *
+ * @throws TypeError for a setting that is none: a body without a method that carries one, a header that cannot be.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function sse(options: SseOptions = {}): Transport<'one-way'> {

@@ -3,6 +3,7 @@ import {
   type Close,
   ConnectError,
   type ConnectOptions,
+  checkNames,
   closeCode,
   type Frame,
   mayReturn,
@@ -55,9 +56,10 @@ interface Memory {
  *
  * `connect` knows it by the name `auto`, with `ws` first and `sse+post` behind it.
  *
- * @throws TypeError when there is nothing to choose from, or a duration is none.
+ * @throws TypeError when there is nothing to choose from, or for a setting that is none.
  */
 export function auto(options: AutoOptions): Transport<'two-way'> {
+  checkNames('auto', options, { transports: true, proofMs: true, rememberMs: true, storage: true })
   const {
     transports,
     proofMs = 3000,
@@ -204,7 +206,8 @@ async function prove(
     const { closed } = connection
     void closed.then(() => request.signal.removeEventListener('abort', onAbort))
     const frames = connection[Symbol.asyncIterator]()
-    const { done, value } = await frames.next()
+    let { done, value } = await frames.next()
+    while (!done && value.type === 'heartbeat' && value.partial) ({ done, value } = await frames.next())
     if (!done) return { connection, frames, first: value, since: performance.now(), closed }
     abort.signal.throwIfAborted()
     throw refusalOf(await closed)

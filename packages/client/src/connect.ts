@@ -5,6 +5,8 @@ import {
   type Close,
   type Connection,
   checkClose,
+  checkNames,
+  checkWhole,
   closeCode,
   createMessage,
   type Direction,
@@ -27,9 +29,9 @@ import { createInbox } from './inbox.ts'
 import { createLinks, type LinkRequest } from './links.ts'
 import {
   type ClientOptions,
-  checkBytes,
   checkChannels,
   checkMs,
+  clientNames,
   maxTimerMs,
   report,
   urlOf,
@@ -66,9 +68,10 @@ function createClient(
 ): Listener {
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
+  checkNames('connect', options, clientNames)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
-  checkBytes('maxQueuedBytes', maxQueuedBytes)
-  if (options.maxMessageBytes !== undefined) checkBytes('maxMessageBytes', options.maxMessageBytes)
+  checkWhole('maxQueuedBytes', maxQueuedBytes)
+  if (options.maxMessageBytes !== undefined) checkWhole('maxMessageBytes', options.maxMessageBytes)
   const format = formatOf(options.format)
   const channels = new Set(checkChannels(options.channels ?? []))
   const limits: Limits =

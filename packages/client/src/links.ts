@@ -253,7 +253,7 @@ async function firstFrames(
       })
     }
     first.push(value)
-    if (isGreeting(value) || (value.type === 'heartbeat' && !greets)) return first
+    if (isGreeting(value) || (value.type === 'heartbeat' && !value.partial && !greets)) return first
   }
 }
 

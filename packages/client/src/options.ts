@@ -3,8 +3,10 @@ import {
   addressOf,
   type Contract,
   checkName,
+  checkNumber,
   type FormatOption,
   type Limits,
+  type Names,
   show,
 } from '@eitherway/core'
 import type { TransportOption } from './transports.ts'
@@ -63,6 +65,22 @@ export interface ClientOptions<
   readonly onError?: (error: unknown) => void
 }
 
+export const clientNames: Names<ClientOptions> = {
+  transport: true,
+  channels: true,
+  format: true,
+  contract: true,
+  lastEventId: true,
+  token: true,
+  signal: true,
+  reconnect: true,
+  connectMs: true,
+  silenceMs: true,
+  maxQueuedBytes: true,
+  maxMessageBytes: true,
+  onError: true,
+}
+
 /** A page's URLs may be relative to it. */
 export function urlOf(given: string | URL): URL {
   const base = typeof document === 'undefined' ? undefined : document.baseURI
@@ -79,14 +97,9 @@ export function urlOf(given: string | URL): URL {
   return url
 }
 
-export function checkBytes(name: string, bytes: number): void {
-  if (Number.isSafeInteger(bytes) && bytes > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number of bytes over 0, got ${show(bytes)}`)
-}
-
 export function checkMs(name: string, ms: number): number {
-  if (typeof ms === 'number' && ms >= 0 && ms <= maxTimerMs) return ms
-  throw new TypeError(`\`${name}\` must be a number of milliseconds from 0 to ${maxTimerMs}, got ${show(ms)}`)
+  checkNumber(name, ms, 0, maxTimerMs)
+  return ms
 }
 
 export function checkChannels(names: readonly string[]): readonly string[] {

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { checkToken, kind, show, type Transport } from '@eitherway/core'
+import { checkNames, checkToken, kind, show, type Transport } from '@eitherway/core'
 import { takeSeat } from './seat.ts'
 import type { BroadcastLike, LocksLike } from './talk.ts'
 import { type TransportNames, transportOf } from './transports.ts'
@@ -38,7 +38,7 @@ export interface SharedOptions {
  * token of the leader. Where a page has no Web Locks (which need HTTPS or localhost) or no `BroadcastChannel`, its tab has a
  * link of its own, and the console says so once.
  *
- * @throws TypeError for what is no one-way transport, or without a `user`.
+ * @throws TypeError for what is no one-way transport, or a setting that is none; without a `user` there is none.
  *
  * @example
  * ```ts
@@ -52,6 +52,7 @@ export function shared(transport: SharedOption, options: SharedOptions): Transpo
       `\`shared\` takes a one-way transport, got ${show(inner.name)}: what tabs send over one link would come from one peer, and its answers go to all of them; share 'sse', and send by a client of each tab's own`,
     )
   }
+  checkNames('shared', options, { user: true, locks: true, broadcast: true })
   const { user, locks = platformLocks(), broadcast = platformBroadcast() } = options ?? {}
   if (typeof user !== 'string') {
     throw new TypeError(

@@ -19,6 +19,7 @@ const url = new URL('http://test/live')
 type Fate =
   | 'lives'
   | 'is silent'
+  | 'brings half a frame'
   | 'never opens'
   | { readonly refused: ConnectError }
   | { readonly ends: Close }
@@ -81,10 +82,17 @@ function play(name: string, fate: Fate = 'lives'): Played {
       const closed = Promise.race([cut, connection.closed])
       if (typeof now === 'object' && now.ends.code === 1006) played.cut()
       else if (typeof now === 'object') servers.at(-1)?.close(now.ends)
+      if (now === 'brings half a frame')
+        return { ...connection, closed, [Symbol.asyncIterator]: () => half(connection) }
       return { ...connection, closed }
     },
   }
   return played
+}
+
+async function* half(connection: TwoWayConnection): AsyncGenerator<Frame> {
+  yield { type: 'heartbeat', partial: true }
+  yield* connection
 }
 
 function options(signal = new AbortController().signal): ConnectOptions {
@@ -132,6 +140,7 @@ describe('which one it is', () => {
     ['is refused on the way', forbidden, /^ws: the upgrade was answered with 403$/],
     ['is cut before a frame came', { ends: abnormal }, /^ws: the link ended before .* \(1006\)$/],
     ['opens and is silent', 'is silent', /^ws: nothing was heard within 3000 ms/],
+    ['brings half a frame', 'brings half a frame', /^ws: nothing was heard within 3000 ms/],
     ['never opens', 'never opens', /^ws: nothing was heard within 3000 ms/],
   ])('the second, where the first %s', async (_, fate, reason) => {
     const { transport, ws } = choose({ ws: fate })

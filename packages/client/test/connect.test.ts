@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { type Client, ConnectError, connect, type Gap, type State, type Transport } from '@eitherway/client'
+import type { Frame } from '@eitherway/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createBench, nextCall, write } from './bench.ts'
 
@@ -613,12 +614,28 @@ describe('a second link', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('that never brings a frame is given up', async () => {
+  test.each([
+    ['a frame', [], []],
+    ['a whole frame', [{ type: 'heartbeat', partial: true }], []],
+    ['a greeting', [{ type: 'heartbeat' }], ['a']],
+  ] as const)('that never brings %s is given up', async (_, frames, channels) => {
     const { transport, accepted } = createBench('one-way')
-    const client = connect(url, { transport, channels: ['a'], connectMs: 3_000 })
+    const client = connect(url, { transport, channels, connectMs: 3_000 })
     hello(await accepted(), 'e-0')
     await vi.waitFor(() => expect(client.lastEventId).toBe('e-0'))
-    const switching = client.switchTo({ ...transport, name: 'mute' })
+    const mute: Transport<'one-way'> = {
+      ...transport,
+      name: 'mute',
+      async connect(at, options) {
+        const connection = await transport.connect(at, options)
+        async function* all(): AsyncGenerator<Frame> {
+          yield* frames
+          yield* connection
+        }
+        return { ...connection, [Symbol.asyncIterator]: all }
+      },
+    }
+    const switching = client.switchTo(mute)
     const second = await accepted()
     const outcome = expect(switching).rejects.toThrow(ConnectError)
     vi.advanceTimersByTime(3_000)
@@ -812,7 +829,7 @@ describe('misuse', () => {
     [
       'a negative time',
       () => connect(url, { transport, connectMs: -1 }),
-      '`connectMs` must be a number of milliseconds from 0',
+      '`connectMs` must be a number from 0',
     ],
     [
       'a time that is no number',

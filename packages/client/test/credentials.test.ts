@@ -394,7 +394,7 @@ describe('a `token` that fails', () => {
     const { client, errors } = start({}, () => 'secret word')
     const { code, reason } = await client.closed
     expect(code).toBe(1002)
-    expect(reason).toContain('a token has visible ASCII characters only, no space; this one has another at 6')
+    expect(reason).toContain('a token must be visible ASCII without a space, and this one has another at 6')
     expect(JSON.stringify([reason, errors.map(String)])).not.toContain('secret')
   })
 })

@@ -57,7 +57,7 @@ export function mayReturn(code: number): boolean {
 const final = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003])
 
 /**
- * The close code that says what an HTTP status says, so that a refusal reads the same on both transports: 401 is 4501,
+ * The close code that says what an HTTP status says, so that a refusal reads the same on every transport: 401 is 4501,
  * 404 is 4504 (final); 429 is 4029, 503 is 4103 (come back). 204 is 1000: the standard's way to tell an `EventSource`
  * to stop.
  */
@@ -86,11 +86,16 @@ export function checkClose(close: Close): void {
     Number.isInteger(code) &&
     ((code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999))
   if (!sendable) {
-    throw new TypeError(`close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${show(code)}`)
+    throw new TypeError(
+      `a close's \`code\` must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${show(code)}`,
+    )
   }
-  if (typeof reason !== 'string') throw new TypeError(`close reason must be a string, got ${kind(reason)}`)
+  if (typeof reason !== 'string')
+    throw new TypeError(`a close's \`reason\` must be a string, got ${kind(reason)}`)
   if (byteLength(reason) > 123) {
-    throw new TypeError(`close reason must be at most 123 bytes, got ${byteLength(reason)}: ${show(reason)}`)
+    throw new TypeError(
+      `a close's \`reason\` must be at most 123 bytes, got ${byteLength(reason)}: ${show(reason)}`,
+    )
   }
 }
 

@@ -1,4 +1,5 @@
 import { show } from './message.ts'
+import { checkNames, checkWhole } from './setting.ts'
 
 /** How a server compresses what it sends: once for all peers, never for one alone. */
 export interface CompressionOptions {
@@ -29,9 +30,8 @@ export function thresholdOf(compression: Compression | undefined): number | unde
       `\`compression\` must be true, false or \`{ thresholdBytes }\`, got ${show(compression)}`,
     )
   }
+  checkNames('compression', compression, { thresholdBytes: true })
   const { thresholdBytes = defaultThresholdBytes } = compression
-  if (Number.isSafeInteger(thresholdBytes) && thresholdBytes >= 0) return thresholdBytes
-  throw new TypeError(
-    `\`compression.thresholdBytes\` must be a whole number from 0, got ${show(thresholdBytes)}`,
-  )
+  checkWhole('compression.thresholdBytes', thresholdBytes, 0)
+  return thresholdBytes
 }

@@ -1,7 +1,8 @@
 import { readCall } from './call.ts'
 import type { Close } from './close.ts'
 import { ProtocolError } from './errors.ts'
-import { byteLength, type Message, show } from './message.ts'
+import { byteLength, type Message } from './message.ts'
+import { checkWhole } from './setting.ts'
 
 /**
  * What crosses the wire. All but `message` belong to the protocol: an application never sees them.
@@ -18,7 +19,8 @@ export type Frame =
   | { readonly type: 'gap'; readonly id: string; readonly gap: Gap }
   /** How long the client waits before it comes back, in milliseconds. */
   | { readonly type: 'retry'; readonly retryMs: number }
-  | { readonly type: 'heartbeat' }
+  /** `partial`: a connection's own word for bytes that complete no frame yet. The link lives, and has brought nothing. */
+  | { readonly type: 'heartbeat'; readonly partial?: true }
   /** The server's last word. WebSocket has a close frame of its own and uses that. */
   | { readonly type: 'close'; readonly close: Close }
 
@@ -49,10 +51,8 @@ export const defaultMaxMessageBytes: number = 1024 * 1024
  * @internal
  */
 export function maxMessageBytesOf({ maxMessageBytes = defaultMaxMessageBytes }: Limits): number {
-  if (Number.isSafeInteger(maxMessageBytes) && maxMessageBytes > 0) return maxMessageBytes
-  throw new TypeError(
-    `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${show(maxMessageBytes)}`,
-  )
+  checkWhole('maxMessageBytes', maxMessageBytes)
+  return maxMessageBytes
 }
 
 /** Writes frames. Its identity is the cache key of encode-once: one encoder, one encoding, however many connections. */

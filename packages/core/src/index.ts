@@ -7,7 +7,7 @@
 export { AcceptedLink } from './accepted.ts'
 export { addressOf } from './address.ts'
 export type { Agreement, Contract, Part, Payload, ReceivedOf } from './agreement.ts'
-export { type Backoff, backoffMs, clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
+export { clampRetryMs, maxRetryMs, minRetryMs } from './backoff.ts'
 export { type BinaryLibrary, binaryFormat } from './binary-format.ts'
 export type { Answer, Broker, BrokerListener, History, HistoryBounds, Presence, Relay } from './broker.ts'
 export {
@@ -28,6 +28,7 @@ export {
   mayReturn,
 } from './close.ts'
 export { type Compression, type CompressionOptions, thresholdOf } from './compression.ts'
+export { type Corkable, createCork } from './cork.ts'
 export { isDeeper, isNested } from './depth.ts'
 export { createEnding, type Ending } from './ending.ts'
 export {
@@ -95,6 +96,7 @@ export {
   requestUrl,
   retryAfterMs,
 } from './request.ts'
+export { checkNames, checkNumber, checkWhole, type Names } from './setting.ts'
 export { checkToken, maxTokenLength, tokenProtocol } from './token.ts'
 export type {
   Accept,

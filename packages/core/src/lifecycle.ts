@@ -167,7 +167,11 @@ function onFrame(before: Lifecycle, frame: Frame, options: LifecycleOptions): St
       return { next: moved(life, lastEventId), effects: [alive, { type: 'deliver', message }] }
     }
     case 'heartbeat':
-      return { next: life.attempt === 0 ? life : moved(life, life.lastEventId), effects: [alive] }
+      // A server that dies within its first message must not be stormed either.
+      return {
+        next: life.attempt === 0 || frame.partial ? life : moved(life, life.lastEventId),
+        effects: [alive],
+      }
     case 'position':
       return { next: moved(life, frame.id), effects: [alive] }
     case 'hello': {
@@ -215,7 +219,7 @@ function onDeadline(life: Lifecycle, random: number, options: LifecycleOptions):
   }
   const close: Close =
     life.state === 'connecting'
-      ? { code: closeCode.connectTimeout, reason: `no connection was ready within ${options.connectMs} ms` }
+      ? { code: closeCode.connectTimeout, reason: `no link was ready within ${options.connectMs} ms` }
       : { code: closeCode.silent, reason: `nothing was heard for ${life.silenceMs} ms` }
   return lose(life, { close, random }, options, [{ type: 'disconnect', close }])
 }

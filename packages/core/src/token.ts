@@ -17,13 +17,13 @@ export function checkToken(token: string): void {
     throw new TypeError(`a token must be a string, or undefined for none, got ${kind(token)}`)
   }
   if (token.length > maxTokenLength) {
-    throw new TypeError(`a token has at most ${maxTokenLength} characters, not ${token.length}`)
+    throw new TypeError(`a token must be at most ${maxTokenLength} characters, got ${token.length}`)
   }
   if (legible.test(token)) return
   const problem =
     token === '' ? 'is empty; give undefined for none' : `has another at ${token.search(/[^\x21-\x7e]/)}`
   throw new TypeError(
-    `a token has visible ASCII characters only, no space; this one ${problem}. Encode it, as Base64 say`,
+    `a token must be visible ASCII without a space, and this one ${problem}; encode it, as Base64 say`,
   )
 }
 

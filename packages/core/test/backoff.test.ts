@@ -1,6 +1,7 @@
-import { backoffMs, clampRetryMs } from '@eitherway/core'
+import { clampRetryMs } from '@eitherway/core'
 import { seeded } from '@eitherway/core/testing'
 import { expect, test } from 'vitest'
+import { backoffMs } from '../src/backoff.ts'
 
 test.each([
   [0, 250],

@@ -125,7 +125,7 @@ test('a link that does not open in time is given up and tried again', () => {
   expect(life).toMatchObject({ state: 'waiting', attempt: 1, close: { code: 4001 } })
   expect(effects[0]).toMatchObject({
     type: 'disconnect',
-    close: { code: 4001, reason: 'no connection was ready within 10000 ms' },
+    close: { code: 4001, reason: 'no link was ready within 10000 ms' },
   })
 })
 
@@ -171,6 +171,10 @@ describe('the wait before coming back', () => {
   })
   test('grows also when links open, greet and bring nothing', () => {
     const flap = [opened, hello('e-1'), frame({ type: 'retry', retryMs: 0 }), lost(), deadline]
+    expect(waitAfter([...flap, ...flap, ...flap, lost()])).toBe(250 + 2_000)
+  })
+  test('grows also when links break off within their first message', () => {
+    const flap = [opened, frame({ type: 'heartbeat', partial: true }), lost(), deadline]
     expect(waitAfter([...flap, ...flap, ...flap, lost()])).toBe(250 + 2_000)
   })
   test.each([

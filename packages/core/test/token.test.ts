@@ -74,9 +74,9 @@ test('a subprotocol that carries a token is one that RFC 6455 allows', () => {
 })
 
 test('a mistake in a token is told without it', () => {
-  expect(() => checkToken('abc def')).toThrow('this one has another at 3')
+  expect(() => checkToken('abc def')).toThrow('this one has another at 3; encode it')
   expect(() => checkToken('')).toThrow('this one is empty; give undefined for none')
-  expect(() => checkToken('x'.repeat(8193))).toThrow('at most 8192 characters, not 8193')
+  expect(() => checkToken('x'.repeat(8193))).toThrow('at most 8192 characters, got 8193')
   expect(() => checkToken(7 as unknown as string)).toThrow(
     'must be a string, or undefined for none, got number',
   )

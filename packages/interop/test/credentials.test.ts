@@ -96,8 +96,9 @@ describe.each(['sse', 'ws', 'sse+post'] as const)('over %s', (transport) => {
   }
 
   test('a channel that is refused leaves the client as it was', async () => {
+    const { authorize } = door(['mine'])
     const options: HubOptions = {
-      ...door(['mine']),
+      authorize,
       authorizeChannel: (_, channel) => !channel.startsWith('secret'),
     }
     await using live = await startHub(options)

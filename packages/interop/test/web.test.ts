@@ -142,6 +142,17 @@ describe('the gate', () => {
     await response.body?.cancel()
   })
 
+  test.each([
+    ['nothing', null],
+    ['a context without an environment', { env: null, server: undefined }],
+    ['an environment that is text', { env: 'production' }],
+  ])('%s beside the request is as well', async (_, info) => {
+    const request = new Request('http://live.example/live', { headers: { Authorization: 'Bearer good' } })
+    const response = await handle(request, info)
+    expect(response.status).toBe(200)
+    await response.body?.cancel()
+  })
+
   test('a page of an allowed origin asks leave and may read the answer, also a refusal', async () => {
     const Origin = 'https://app.example'
     const leave = await ask({

@@ -3,6 +3,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
+  checkNames,
   closeCode,
   createEnding,
   type Frame,
@@ -35,9 +36,10 @@ export interface SsePostOptions {
  * What is sent goes in batches, one at a time: the next one holds what was sent while the answer was on its way. One that does
  * not get through is repeated for a minute; then the link ends, and the client comes back.
  *
- * @throws TypeError when a name or value of `headers` is none that a header can have.
+ * @throws TypeError for a setting that is none: a header that cannot be, say.
  */
 export function ssePost(options: SsePostOptions = {}): Transport<'two-way'> {
+  checkNames('ssePost', options, { headers: true, credentials: true, fetch: true })
   new Headers(options.headers)
   return { name: 'sse+post', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
 }
@@ -131,7 +133,7 @@ function open(
     async send(message) {
       if (ending.close !== undefined || up.isOver) {
         const { code, reason } = ending.close ?? { code: closeCode.abnormal, reason: 'it is closing' }
-        throw new ConnectError(`the connection has ended (${code}${reason && ` ${reason}`})`, {
+        throw new ConnectError(`the link has ended (${code}${reason && ` ${reason}`})`, {
           retryable: true,
         })
       }

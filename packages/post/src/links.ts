@@ -20,6 +20,8 @@ export interface LinksOptions {
   readonly bodyMs?: number
   /** How the nodes of one hub ask one another. @defaultValue none: a POST has to come to the node that has its link */
   readonly relay?: Relay | undefined
+  /** Hears, once, that what is posted for a link comes here again and again, and its own server gives no answer. @defaultValue nobody */
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 /** A POST, its headers as they came. */
@@ -64,6 +66,12 @@ const maxPosts = 4
 /** How long another node may take to answer: as long as it holds an answer back, and some more. */
 const relayMs: number = holdMs + 5_000
 
+/** Links that are remembered for it. */
+const maxStrays = 100
+
+const lacksRelay =
+  'what clients of `sse+post` send comes to this server, and the one that has their link gives no answer here: servers behind one address need one broker with a relay, such as `redisBroker`, or all requests of a client have to come to one server. It is not said again'
+
 /** What a message of line ends only becomes, each of which is written `data: `. */
 const bytesPerByte = 7
 
@@ -72,7 +80,7 @@ const minBodyBytes = 256 * 1024
 
 /** Makes the links of one server, of which there are none yet. @throws TypeError when `maxMessageBytes` is none. */
 export function createLinks(options: LinksOptions = {}): Links {
-  const { bodyMs = 30_000, relay } = options
+  const { bodyMs = 30_000, relay, onError } = options
   const maxMessageBytes = maxMessageBytesOf(options)
   const maxBytes = Math.max(minBodyBytes, bytesPerByte * maxMessageBytes + 4096)
   const node = randomText(12)
@@ -90,12 +98,25 @@ export function createLinks(options: LinksOptions = {}): Links {
     return taken
   }
 
+  /** Proofs of late whose server gave no answer; `undefined` once that was told. */
+  let strays: Set<string> | undefined = new Set()
+  /** At the second POST for one link: whoever guesses tries a key once, and so does a client whose server has just ended. */
+  function stray(proof: string, cause: unknown): void {
+    if (strays?.has(proof)) {
+      strays = undefined
+      onError?.(new Error(lacksRelay, { cause }))
+    }
+    if (strays?.size === maxStrays) strays.clear()
+    strays?.add(proof)
+  }
+
   async function ask(other: string, question: Question): Promise<Taken | Refusal> {
     if (relay === undefined) return gone
     try {
       const text = await relay.ask(other, JSON.stringify(question), AbortSignal.timeout(relayMs))
       return JSON.parse(text) as Taken | Refusal
-    } catch {
+    } catch (cause) {
+      stray(question.proof, cause)
       // Of a node that is gone, one that is late and a broker that is: the client comes again, and learns by its stream which.
       return { status: 503, reason: 'the server that has this link gives no answer', retryAfterMs: 1000 }
     }

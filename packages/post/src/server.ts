@@ -21,6 +21,8 @@ export interface ListenerOptions extends SseListenerOptions {
   readonly bodyMs?: number
   /** How the nodes of one hub ask one another. @defaultValue none: a POST has to come to the node that has its link */
   readonly relay?: Relay | undefined
+  /** Hears, once, that what is posted for a link comes here again and again, and its own server gives no answer. @defaultValue nobody */
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 /** What {@link createListener} makes. */

@@ -1,9 +1,9 @@
-import type { Broker, BrokerListener } from '@eitherway/core'
+import { type Broker, type BrokerListener, checkNames } from '@eitherway/core'
 import { readHistory } from './history.ts'
 import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
 import { checkLua } from './lua.ts'
-import { type RedisOptions, settingsOf } from './options.ts'
+import { type RedisOptions, redisNames, settingsOf } from './options.ts'
 import { persist } from './patience.ts'
 import { fromEntryId, fromId, isAfter, nowhere, type Position, toId } from './position.ts'
 import { createPresence, nodeTtlMs } from './presence.ts'
@@ -35,6 +35,7 @@ const checking = createScript(checkLua)
  * @throws TypeError for a setting that is none.
  */
 export function redisBroker(options: RedisOptions): RedisBroker {
+  checkNames('redisBroker', options, redisNames)
   const settings = settingsOf(options)
   const { keys, timeoutMs, maxTotalBytes, maxAgeMs } = settings
   const node = newName()

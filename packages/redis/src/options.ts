@@ -1,4 +1,4 @@
-import { show } from '@eitherway/core'
+import { checkNames, checkNumber, checkWhole, type Names } from '@eitherway/core'
 import { checkClient, type RedisClient } from './client.ts'
 import { type Keys, keysOf } from './keys.ts'
 
@@ -23,7 +23,7 @@ export interface RedisOptions {
   /** How much is kept for clients that come back. Those that publish set it alike, as each evicts by its own. */
   readonly history?: HistoryLimits
   /**
-   * The longest that a publish, or reading history, may take, in milliseconds: meanwhile Redis may be gone and come back. Beyond it
+   * The longest that a publish, or reading history, may take, in milliseconds, 1 to 600,000: meanwhile Redis may be gone and come back. Beyond it
    * they fail. @defaultValue 5,000
    */
   readonly timeoutMs?: number
@@ -47,16 +47,21 @@ export interface Settings {
   readonly maxQueuedBytes: number
 }
 
+/** @internal */
+export const redisNames: Names<RedisOptions> = {
+  client: true,
+  prefix: true,
+  history: true,
+  timeoutMs: true,
+  maxQueuedBytes: true,
+}
+
 /** @throws TypeError for a setting that is none. @internal */
 export function settingsOf(options: RedisOptions): Settings {
   const { history = {}, timeoutMs = 5_000, maxQueuedBytes = 64 * 1024 * 1024 } = options ?? {}
-  if (!(timeoutMs > 0 && timeoutMs <= maxTimeoutMs)) {
-    throw new TypeError(
-      `\`timeoutMs\` must be a number of milliseconds over 0 and up to ${maxTimeoutMs}, got ${show(timeoutMs)}`,
-    )
-  }
-  if (!(maxQueuedBytes > 0))
-    throw new TypeError(`\`maxQueuedBytes\` must be a number over 0, got ${show(maxQueuedBytes)}`)
+  checkNames('history', history, { messages: true, bytes: true, totalBytes: true, ageMs: true })
+  checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
+  checkWhole('maxQueuedBytes', maxQueuedBytes)
   checkClient(options?.client)
   return {
     client: options.client,
@@ -75,6 +80,6 @@ const maxTimeoutMs = 600_000
 
 /** As Redis reads it; Infinity is more than it can keep. */
 function limit(name: string, value: number): string {
-  if (value >= 0) return String(Math.min(value, Number.MAX_SAFE_INTEGER))
-  throw new TypeError(`\`history.${name}\` must be a number of 0 or more, got ${show(value)}`)
+  checkNumber(`history.${name}`, value)
+  return String(Math.min(value, Number.MAX_SAFE_INTEGER))
 }

@@ -1,8 +1,8 @@
-import { byteLength, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
+import { byteLength, checkNames, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
 import { newName } from './broker.ts'
 import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
-import { type RedisOptions, settingsOf } from './options.ts'
+import { type RedisOptions, redisNames, settingsOf } from './options.ts'
 import { nowhere } from './position.ts'
 import { createPublishing } from './publishing.ts'
 
@@ -33,6 +33,7 @@ export interface Publisher {
  * @throws TypeError for a setting that is none.
  */
 export function createPublisher(options: PublisherOptions): Publisher {
+  checkNames('createPublisher', options, { ...redisNames, format: true, maxMessageBytes: true })
   const settings = settingsOf(options)
   const format = formatOf(options.format)
   const maxMessageBytes = maxMessageBytesOf(options)

@@ -230,8 +230,8 @@ describe.skipIf(!hasRedis)('hubs on many nodes', () => {
 
   test.each([
     ['prefix', { prefix: 'a{b' }, 'must not contain { or }'],
-    ['timeoutMs', { timeoutMs: 0 }, 'over 0 and up to 600000, got 0'],
-    ['maxQueuedBytes', { maxQueuedBytes: Number.NaN }, 'must be a number over 0, got NaN'],
+    ['timeoutMs', { timeoutMs: 0 }, 'must be a number from 1 to 600000, got 0'],
+    ['maxQueuedBytes', { maxQueuedBytes: Number.NaN }, 'must be a whole number of 1 or more, got NaN'],
     ['history', { history: { messages: -1 } }, '`history.messages` must be a number of 0 or more, got -1'],
     ['client', { client: {} as never }, '`client` must be a client of `ioredis` or of `redis`'],
     [

@@ -1,4 +1,4 @@
-import { type Arrival, checkName, type Refusal, show } from '@eitherway/core'
+import { type Arrival, checkName, checkWhole, type Refusal, show } from '@eitherway/core'
 
 /** Who somebody is, to the application. */
 export interface Authorized<Context> {
@@ -46,10 +46,7 @@ export function createJudge<Context>(
   { authorize, authorizeChannel, admitMs = 10_000 }: AdmissionOptions<Context>,
   tell: (error: unknown) => void,
 ): Judge<Context> {
-  if (!Number.isInteger(admitMs) || admitMs < 1 || admitMs > 300_000) {
-    throw new TypeError(`\`admitMs\` must be a whole number from 1 to 300000, got ${show(admitMs)}`)
-  }
-
+  checkWhole('admitMs', admitMs, 1, 300_000)
   checkFunction('authorize', authorize)
   checkFunction('authorizeChannel', authorizeChannel)
 

@@ -3,10 +3,10 @@
  *
  * @packageDocumentation
  */
-import { maxMessageBytesOf } from '@eitherway/core'
+import { checkNames, maxMessageBytesOf } from '@eitherway/core'
 import type { Upgrade } from '@eitherway/ws/web'
-import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import type { EntranceHub } from './hub.ts'
+import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
 
 export * from './web.ts'
 
@@ -46,15 +46,13 @@ export interface BunHandler {
 }
 
 /**
- * Makes what `Bun.serve` takes for a hub: Server-Sent Events on `GET`, what clients of
- * `sse+post` send on `POST`, WebSocket on `Upgrade`.
+ * Makes what `Bun.serve` takes for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket on
+ * `Upgrade`.
  *
- * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
+ * @throws TypeError for a setting that is none.
  */
-export function createBunHandler(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
-  options: EntranceOptions = {},
-): BunHandler {
+export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}): BunHandler {
+  checkNames('createBunHandler', options, entranceNames)
   const maxMessageBytes = maxMessageBytesOf(options)
   const enter = createEntrance(hub, options)
   return {

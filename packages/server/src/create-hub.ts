@@ -12,6 +12,7 @@ import {
   type Received,
   type Refusal,
   type ServerConnection,
+  show,
   turnAway,
 } from '@eitherway/core'
 import { type Authorized, createJudge } from './admission.ts'
@@ -88,6 +89,7 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     onArrival: counts.received,
     calls,
     async handle(message, peer) {
+      if (onMessage.size === 0) tellOfUnheard(message)
       for (const handler of onMessage) await guard(peer, () => handler(message, peer))
     },
     tell,
@@ -241,6 +243,17 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     }
   }
 
+  let hasToldOfUnheard = false
+  function tellOfUnheard({ event }: Received): void {
+    if (hasToldOfUnheard) return
+    hasToldOfUnheard = true
+    tell(
+      new Error(
+        `a peer sent a message of event ${show(event)}, and nobody hears it: the hub has no \`onMessage\` handler. It is not said again`,
+      ),
+    )
+  }
+
   function follow(channel: string, peer: HubPeer<Context>): void {
     const readers = followers.get(channel)
     if (readers === undefined) followers.set(channel, new Set([peer]))
@@ -301,6 +314,7 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     admit,
     accept,
     refused: (refusal) => void refuse(undefined, refusal),
+    tell,
     relay: broker.relay,
     async publish(channel, data, { event = channel } = {}) {
       if (closed !== undefined)

@@ -1,4 +1,4 @@
-import { authorityOf, type Gate, isSameOrigin, type NodeRequest, show } from '@eitherway/core'
+import { authorityOf, type Gate, isSameOrigin, type Names, type NodeRequest, show } from '@eitherway/core'
 import { isIPv6 } from './internet.ts'
 
 /** Which hosts are served, and whose pages. */
@@ -22,6 +22,14 @@ export interface GateOptions {
   readonly credentials?: boolean
   /** Headers that pages of `origins` may send beside `Authorization`, `Content-Type`, `Last-Event-ID` and our own. @defaultValue none */
   readonly allowedHeaders?: readonly string[]
+}
+
+/** @internal */
+export const gateNames: Names<GateOptions> = {
+  hosts: true,
+  origins: true,
+  credentials: true,
+  allowedHeaders: true,
 }
 
 /** As much of Node's response, of http and of http2, as the gate says something in. */

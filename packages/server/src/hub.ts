@@ -18,7 +18,8 @@ export interface Hub<Context = undefined, A extends Agreement | undefined = unde
   onConnect(handler: (peer: Peer<Context, A>) => unknown): () => void
   /**
    * Runs for each message that a peer sends, one after the other: the next of the same peer waits until the promise that
-   * the handler returned has settled, and so holds a fast sender back. @returns its undo.
+   * the handler returned has settled, and so holds a fast sender back. Where no handler is, what peers send is counted and let go,
+   * and `onError` is told of the first. @returns its undo.
    */
   onMessage(handler: (message: ReceivedFrom<A>, peer: Peer<Context, A>) => unknown): () => void
   /**
@@ -55,6 +56,8 @@ export interface Hub<Context = undefined, A extends Agreement | undefined = unde
    * `serve` tells it; so may a transport of your own.
    */
   readonly refused: (refusal: Refusal) => void
+  /** Tells `onError` of what goes wrong in an entrance. `serve` does; so may a transport of your own. */
+  readonly tell: (error: unknown) => void
   /** How the hubs of one broker ask one another, where it can: `serve` lets them hand on what a client posts to any of them. */
   readonly relay: Relay | undefined
   /**
@@ -63,3 +66,6 @@ export interface Hub<Context = undefined, A extends Agreement | undefined = unde
    */
   close(options?: CloseOptions): Promise<void>
 }
+
+/** As much of a hub as an entrance needs; without `relay` and `tell`, a client's posts have to come to its own server, or fail unheard. */
+export type EntranceHub = Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay' | 'tell'>>

@@ -1,6 +1,6 @@
 /**
  * The server's side of Eitherway: a hub that publishes, and `serve`, which mounts it on Node's http, https or http2 with
- * both transports on one URL.
+ * all transports on one URL.
  *
  * @packageDocumentation
  */
@@ -25,7 +25,7 @@ export type { Requested, RequestHandler } from './calls.ts'
 export type { OnRequest, Publish, ReceivedFrom, Send } from './contract.ts'
 export { createHub } from './create-hub.ts'
 export type { GateOptions } from './gate.ts'
-export type { Hub } from './hub.ts'
+export type { EntranceHub, Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'
 export type { Peer, SendOptions } from './peer.ts'

@@ -2,9 +2,10 @@ import {
   type Broker,
   type BrokerListener,
   byteLength,
+  checkNames,
+  checkNumber,
   createMessage,
   type Message,
-  show,
 } from '@eitherway/core'
 import { memoryRelay } from './memory-relay.ts'
 
@@ -45,9 +46,10 @@ interface Log {
  *
  * Ids are `<epoch>-<number>`, the number counted over all channels.
  *
- * @throws TypeError when a limit is no number of 0 or more.
+ * @throws TypeError for a limit that is none.
  */
 export function memoryBroker(limits: HistoryLimits = {}): Broker {
+  checkNames('history', limits, { messages: true, bytes: true, totalBytes: true, ageMs: true })
   const maxMessages = limit('messages', limits.messages ?? 1000)
   const maxBytes = limit('bytes', limits.bytes ?? 4 * 1024 * 1024)
   const maxTotalBytes = limit('totalBytes', limits.totalBytes ?? 64 * 1024 * 1024)
@@ -253,6 +255,6 @@ function newEpoch(): string {
 }
 
 function limit(name: string, value: number): number {
-  if (value >= 0) return value
-  throw new TypeError(`\`history.${name}\` must be a number of 0 or more, got ${show(value)}`)
+  checkNumber(`history.${name}`, value)
+  return value
 }

@@ -2,10 +2,14 @@ import {
   type Agreement,
   type Broker,
   type Contract,
+  checkNames,
+  checkNumber,
+  checkWhole,
   defaultMaxMessageBytes,
   type Format,
   type FormatOption,
   formatOf,
+  type Names,
   show,
 } from '@eitherway/core'
 import type { AdmissionOptions } from './admission.ts'
@@ -25,12 +29,12 @@ export interface HubOptions<Context = undefined, A extends Agreement | undefined
    * told to `onError`, and its peer goes on; a request has the failure `invalid`. @defaultValue none: any name, and data as it came
    */
   readonly contract?: Contract<A>
-  /** How much is kept for clients that come back, by the hub's own broker. */
+  /** How much is kept for clients that come back, by the hub's own broker; not together with `broker`, which has its own. */
   readonly history?: HistoryLimits
   /** What orders, stores and spreads the messages. @defaultValue `memoryBroker(history)`: this process alone */
   readonly broker?: Broker
   /**
-   * How often every peer hears from the server, in milliseconds; 0 for never. Clients take the link for dead when it is
+   * How often every peer hears from the server, in milliseconds; up to 3,600,000, and 0 for never. Clients take the link for dead when it is
    * silent for ten seconds longer.
    *
    * @defaultValue 25,000: below the 30 s after which the strictest of the usual proxies cut
@@ -115,6 +119,32 @@ export interface HubSettings {
   readonly policyOf: (channel: string) => SlowPolicy
 }
 
+const hubNames: Names<HubOptions> = {
+  format: true,
+  contract: true,
+  history: true,
+  broker: true,
+  authorize: true,
+  authorizeChannel: true,
+  admitMs: true,
+  heartbeatMs: true,
+  retryMs: true,
+  slow: true,
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  trustedProxies: true,
+  maxQueuedBytes: true,
+  maxTotalQueuedBytes: true,
+  maxMessageBytes: true,
+  maxMessagesPerSecond: true,
+  maxDepth: true,
+  maxConcurrentRequests: true,
+  onError: true,
+}
+
+/** An hour: a client believes in no longer silence. */
+const maxHeartbeatMs = 3_600_000
+
 /** @throws TypeError for a setting that is none. @internal */
 export function settingsOf<Context>(options: HubOptions<Context, Agreement | undefined>): HubSettings {
   const {
@@ -128,16 +158,20 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
     maxConcurrentRequests = 32,
     slow = 'disconnect',
   } = options
-  checkRetryMs(retryMs)
-  if (heartbeatMs !== 0) checkPositive('heartbeatMs', heartbeatMs, ', or 0 for never')
-  checkPositive('maxQueuedBytes', maxQueuedBytes)
-  checkPositive('maxTotalQueuedBytes', maxTotalQueuedBytes)
-  checkPositive('maxMessageBytes', maxMessageBytes)
-  if (maxMessagesPerSecond !== Number.POSITIVE_INFINITY) {
-    checkPositive('maxMessagesPerSecond', maxMessagesPerSecond, ', or Infinity for no limit')
+  checkNames('createHub', options, hubNames)
+  if (options.history !== undefined && options.broker !== undefined) {
+    throw new TypeError(
+      "`history` is what the hub's own broker keeps, and `broker` is another: give it to that one",
+    )
   }
-  checkPositive('maxDepth', maxDepth)
-  checkPositive('maxConcurrentRequests', maxConcurrentRequests)
+  checkRetryMs(retryMs)
+  checkWhole('heartbeatMs', heartbeatMs, 0, maxHeartbeatMs)
+  checkWhole('maxQueuedBytes', maxQueuedBytes)
+  checkWhole('maxTotalQueuedBytes', maxTotalQueuedBytes)
+  checkWhole('maxMessageBytes', maxMessageBytes)
+  checkWhole('maxMessagesPerSecond', maxMessagesPerSecond, 1, Number.POSITIVE_INFINITY)
+  checkWhole('maxDepth', maxDepth)
+  checkWhole('maxConcurrentRequests', maxConcurrentRequests)
   if (typeof slow !== 'function') checkPolicy(slow)
   return {
     format: formatOf(options.format),
@@ -161,18 +195,10 @@ function checkPolicy(policy: SlowPolicy): void {
   )
 }
 
-function checkPositive(name: string, value: number, or = ''): void {
-  if (Number.isSafeInteger(value) && value > 0) return
-  throw new TypeError(`\`${name}\` must be a whole number over 0${or}, got ${show(value)}`)
-}
-
 /** An hour: longer than any orchestrator waits. */
 const maxDrainMs = 3_600_000
 
 /** @throws TypeError when it is no time to wait. @internal */
 export function checkDrainMs(drainMs: number): void {
-  if (drainMs >= 0 && drainMs <= maxDrainMs) return
-  throw new TypeError(
-    `\`drainMs\` must be a number of milliseconds from 0 to ${maxDrainMs}, got ${show(drainMs)}`,
-  )
+  checkNumber('drainMs', drainMs, 0, maxDrainMs)
 }

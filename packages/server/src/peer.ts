@@ -2,6 +2,7 @@ import {
   type Agreement,
   type Close,
   checkId,
+  checkWhole,
   closeCode,
   createMessage,
   type Direction,
@@ -14,7 +15,6 @@ import {
   type Owner,
   type Remote,
   type ServerConnection,
-  show,
   type Waiting,
 } from '@eitherway/core'
 import { type Backlog, createBacklog } from './backlog.ts'
@@ -340,9 +340,5 @@ export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
 
 /** @throws TypeError when a client would not follow it. @internal */
 export function checkRetryMs(retryMs: number): void {
-  if (!Number.isInteger(retryMs) || retryMs < 0 || retryMs > maxRetryMs) {
-    throw new TypeError(
-      `\`retryMs\` must be a whole number of milliseconds from 0 to ${maxRetryMs}, got ${show(retryMs)}`,
-    )
-  }
+  checkWhole('retryMs', retryMs, 0, maxRetryMs)
 }

@@ -1,4 +1,4 @@
-import { type Arrival, type Refusal, show } from '@eitherway/core'
+import { type Arrival, checkWhole, type Refusal } from '@eitherway/core'
 import { isIPv4, isIPv6 } from './internet.ts'
 
 /** How many may be connected at once. */
@@ -39,9 +39,9 @@ export function createPlaces({
   maxConnectionsPerAddress = Number.POSITIVE_INFINITY,
   trustedProxies = 0,
 }: PlaceLimits): Places {
-  check('maxConnections', maxConnections, 1)
-  check('maxConnectionsPerAddress', maxConnectionsPerAddress, 1)
-  check('trustedProxies', trustedProxies, 0)
+  checkWhole('maxConnections', maxConnections, 1, Number.POSITIVE_INFINITY)
+  checkWhole('maxConnectionsPerAddress', maxConnectionsPerAddress, 1, Number.POSITIVE_INFINITY)
+  checkWhole('trustedProxies', trustedProxies, 0)
   const byAddress = new Map<string, number>()
   let taken = 0
 
@@ -111,10 +111,4 @@ function groupsOf(address: string): string[] {
 function dotted(groups: readonly string[]): string {
   const numbers = groups.map((group) => Number.parseInt(group, 16))
   return numbers.flatMap((number) => [number >> 8, number & 255]).join('.')
-}
-
-function check(name: string, value: number, least: number): void {
-  if (value === Number.POSITIVE_INFINITY && least > 0) return
-  if (Number.isSafeInteger(value) && value >= least) return
-  throw new TypeError(`\`${name}\` must be a whole number of ${least} or more, got ${show(value)}`)
 }

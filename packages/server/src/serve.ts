@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { type Compression, kind, malformed, type Refusal, show } from '@eitherway/core'
+import { type Compression, checkNames, kind, type Names, type Refusal, show } from '@eitherway/core'
 import { createListener as createPostListener, isTwoWay } from '@eitherway/post/server'
 import {
   createListener as createSseListener,
@@ -12,10 +12,10 @@ import {
   refuseRequest as rejectRequest,
 } from '@eitherway/sse/server'
 import { createListener as createWsListener, refuseUpgrade as rejectUpgrade } from '@eitherway/ws/server'
-import { createGate, type GateOptions, type PathGate } from './gate.ts'
-import type { Hub } from './hub.ts'
+import { createGate, type GateOptions, gateNames } from './gate.ts'
+import type { EntranceHub } from './hub.ts'
+import { purposeOf } from './purpose.ts'
 import { createSources } from './source.ts'
-import { misdirected } from './stream-request.ts'
 
 /** A server of Node's http, https or http2. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
@@ -41,19 +41,15 @@ export interface ListenersOptions extends GateOptions {
 }
 
 /**
- * Mounts a hub on a server: Server-Sent Events on `GET`, what their clients send on `POST`, WebSocket on `Upgrade`, all on one path. Requests for any other
- * path are left to the application, whether its listeners were added before or come later.
+ * Mounts a hub on a server: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket on `Upgrade`, all on
+ * one path. Requests for any other path are left to the application, whether its listeners were added before or come later.
  *
  * @returns its undo: peers stay, new ones are left to the application, and so is what peers of `sse+post` send from then on, who
  * therefore come again.
- * @throws TypeError when the server is none of Node's (an application of Express is none), the path does not start with `/` or holds
- * a query, or a host, an origin, `maxMessageBytes` or `compression` is none.
+ * @throws TypeError when the server is none of Node's (an application of Express is none), or for a setting that is none: a path that
+ * does not start with `/` or holds a query, say.
  */
-export function serve(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
-  server: NodeServer,
-  options: ServeOptions,
-): () => void {
+export function serve(hub: EntranceHub, server: NodeServer, options: ServeOptions): () => void {
   // A framework's application has `emit` and `on` as well, and would never be asked.
   if (typeof server?.emit !== 'function' || typeof server.address !== 'function') {
     throw new TypeError(
@@ -64,7 +60,8 @@ export function serve(
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }
-  const listeners = createListeners(hub, options)
+  checkNames('serve', options, { ...listenersNames, path: true })
+  const listeners = listenersOf(hub, options)
 
   const withQuery = `${path}?`
   const isOurs = ({ url = '' }: { url?: string | undefined }) => url === path || url.startsWith(withQuery)
@@ -125,12 +122,16 @@ export interface Listeners {
  * Makes what answers the requests for a hub, for frameworks on Node: the route is the framework's, and what stands before it
  * (sessions, logins) has run. `sourceOf` gives `authorize` the request with all that it was given there.
  *
- * @throws TypeError when a host, an origin, `maxMessageBytes` or `compression` is none.
+ * @throws TypeError for a setting that is none.
  */
-export function createListeners(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
-  options: ListenersOptions = {},
-): Listeners {
+export function createListeners(hub: EntranceHub, options: ListenersOptions = {}): Listeners {
+  checkNames('createListeners', options, listenersNames)
+  return listenersOf(hub, options)
+}
+
+const listenersNames: Names<ListenersOptions> = { ...gateNames, maxMessageBytes: true, compression: true }
+
+function listenersOf(hub: EntranceHub, options: ListenersOptions): Listeners {
   const { maxMessageBytes, compression = false } = options
   const gate = createGate(options)
   const onRefused = (refusal: Refusal) => hub.refused(refusal)
@@ -139,7 +140,7 @@ export function createListeners(
   const onStream = createSseListener(sources.admit, settings)
   const bounded = maxMessageBytes === undefined ? settings : { ...settings, maxMessageBytes }
   const onUpgrade = createWsListener(sources.admit, bounded)
-  const onTwoWay = createPostListener(sources.admit, { ...bounded, relay: hub.relay })
+  const onTwoWay = createPostListener(sources.admit, { ...bounded, relay: hub.relay, onError: hub.tell })
   const onGet = (request: Request, response: Response) =>
     isTwoWay(request) ? onTwoWay(request, response) : onStream(request, response)
   return {
@@ -147,10 +148,15 @@ export function createListeners(
       const { originalUrl } = request as { originalUrl?: string }
       // Express has taken off what the router was mounted on.
       if (originalUrl !== undefined) request.url = originalUrl
-      sources.during(request, () => {
-        if (request.method === 'POST') onPost(request, response, gate, onTwoWay)
-        else onRequest(request, response, gate, onGet, onRefused)
-      })
+      // Somebody else has answered already.
+      if (response.headersSent) return
+      const purpose = purposeOf(request, response, gate)
+      if (typeof purpose === 'object') {
+        onRefused(purpose)
+        rejectRequest(request, response, purpose)
+      } else if (purpose !== 'answered') {
+        sources.during(request, () => (purpose === 'post' ? onTwoWay : onGet)(request, response))
+      }
     },
     upgrade(request, socket, head) {
       // Even a refusal would fall into the middle of the stream.
@@ -166,49 +172,4 @@ const refusers = new WeakSet<object>()
 /** Whether nobody but us listens. */
 function isAlone(server: NodeServer, event: 'request' | 'upgrade'): boolean {
   return server.listeners(event).every((listener) => refusers.has(listener))
-}
-
-/** What a client sends up, which passes the same gate. */
-function onPost(
-  request: Request,
-  response: Response,
-  { share }: PathGate,
-  take: (request: Request, response: Response) => void,
-): void {
-  if (!response.headersSent) share(request, response)
-  take(request, response)
-}
-
-function onRequest(
-  request: Request,
-  response: Response,
-  { check, share, answerPreflight }: PathGate,
-  onStream: (request: Request, response: Response) => void,
-  onRefused: (refusal: Refusal) => void,
-): void {
-  // Somebody else has answered already.
-  if (response.headersSent) return
-  share(request, response)
-  const refuse = (refusal: Refusal) => {
-    onRefused(refusal)
-    rejectRequest(request, response, refusal)
-  }
-  if (request.method !== 'GET') {
-    const refusal = malformed(request) ?? check(request)
-    if (refusal !== undefined) refuse(refusal)
-    else if (!answerPreflight(request, response)) refuse(notAllowed(request, response))
-    return
-  }
-  // A stream passes the same gate.
-  const refusal = misdirected(request)
-  if (refusal === undefined) onStream(request, response)
-  else refuse(refusal)
-}
-
-function notAllowed({ method }: Request, response: Response): Refusal {
-  response.setHeader('Allow', 'GET, POST')
-  return {
-    status: 405,
-    reason: `${method} is not for this path; GET an event stream, POST to its link, or upgrade to WebSocket`,
-  }
 }

@@ -1,5 +1,6 @@
 import {
   malformed,
+  type Names,
   type NodeRequest,
   oversized,
   type Refusal,
@@ -9,10 +10,10 @@ import {
 import { createLinks, isTwoWay, linkHeader, seqHeader } from '@eitherway/post/links'
 import { createResponder, refusalResponse } from '@eitherway/sse/web'
 import { createUpgrader, isUpgrade, type Upgrade } from '@eitherway/ws/web'
-import { type Answer, createGate, type GateOptions } from './gate.ts'
-import type { Hub } from './hub.ts'
+import { type Answer, createGate, type GateOptions, gateNames } from './gate.ts'
+import type { EntranceHub } from './hub.ts'
+import { purposeOf } from './purpose.ts'
 import { createSources } from './source.ts'
-import { misdirected } from './stream-request.ts'
 
 /** Settings of whatever answers a `Request`. */
 export interface EntranceOptions extends GateOptions {
@@ -20,21 +21,21 @@ export interface EntranceOptions extends GateOptions {
   readonly maxMessageBytes?: number
 }
 
+/** @internal */
+export const entranceNames: Names<EntranceOptions> = { ...gateNames, maxMessageBytes: true }
+
 /** Makes the WebSocket that was agreed on. @returns the answer of the handshake; `undefined` where the runtime gives it. */
 export type Shake = (upgrade: Upgrade) => Response | undefined
 
 /** All transports, for requests as the web has them. @internal */
 export type Entrance = (
   request: Request,
-  info: object | undefined,
+  info: object | null | undefined,
   shake: Shake | undefined,
 ) => Promise<Response | undefined>
 
 /** @throws TypeError for a setting that is none. @internal */
-export function createEntrance(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
-  options: EntranceOptions,
-): Entrance {
+export function createEntrance(hub: EntranceHub, options: EntranceOptions): Entrance {
   const { maxMessageBytes } = options
   const gate = createGate(options)
   const onRefused = (refusal: Refusal) => hub.refused(refusal)
@@ -43,7 +44,7 @@ export function createEntrance(
   const sources = createSources(hub.admit)
   const respond = createResponder(sources.admit, settings)
   const agree = createUpgrader(sources.admit, bounded)
-  const links = createLinks({ ...bounded, relay: hub.relay })
+  const links = createLinks({ ...bounded, relay: hub.relay, onError: hub.tell })
 
   /** A stream, the down half of a link both ways among them. */
   function stream(asked: NodeRequest, signal: AbortSignal | undefined, answer: WebAnswer): Promise<Response> {
@@ -72,33 +73,27 @@ export function createEntrance(
   }
 
   /** Whatever is no upgrade. */
-  async function answerTo(request: Request, info: object | undefined, asked: NodeRequest): Promise<Response> {
+  async function answerTo(
+    request: Request,
+    info: object | null | undefined,
+    asked: NodeRequest,
+  ): Promise<Response> {
     const answer = new WebAnswer()
-    gate.share(asked, answer)
     const refuse = (refusal: Refusal) => {
       onRefused(refusal)
       return answer.onto(refusalResponse(refusal))
     }
-    if (asked.method === 'GET') {
-      // A stream passes the same gate.
-      const refusal = isUpgrade(asked) ? withoutUpgrade : misdirected(asked)
-      if (refusal !== undefined) return refuse(refusal)
-      const signal = tellsCompletion(info) ? undefined : request.signal
-      const response = await sources.during(info ?? request, () => stream(asked, signal, answer))
-      return answer.onto(response)
-    }
-    const refusal = malformed(asked) ?? gate.check(asked)
-    if (refusal !== undefined) return refuse(refusal)
-    if (asked.method === 'POST') {
-      const taken = oversized(asked) ?? (await post(asked, request.body))
+    const purpose = purposeOf(asked, answer, gate)
+    if (typeof purpose === 'object') return refuse(purpose)
+    if (purpose === 'answered') return answer.onto(new Response(null, { status: answer.status }))
+    if (purpose === 'post') {
+      const improper = malformed(asked) ?? gate.check(asked) ?? oversized(asked)
+      const taken = improper ?? (await post(asked, request.body))
       return taken instanceof Response ? answer.onto(taken) : refuse(taken)
     }
-    if (gate.answerPreflight(asked, answer)) return answer.onto(new Response(null, { status: answer.status }))
-    answer.setHeader('Allow', 'GET, POST')
-    return refuse({
-      status: 405,
-      reason: `${asked.method} is not for this path; GET an event stream, or POST to its link`,
-    })
+    const signal = tellsCompletion(info) ? undefined : request.signal
+    const response = await sources.during(info ?? request, () => stream(asked, signal, answer))
+    return answer.onto(response)
   }
 
   return async (request, info, shake) => {
@@ -123,11 +118,6 @@ async function* chunksOf(body: Request['body']): AsyncGenerator<Uint8Array> {
     if (done || value === undefined) return
     yield value
   }
-}
-
-const withoutUpgrade: Refusal = {
-  status: 400,
-  reason: 'there is no WebSocket at this path; GET an event stream',
 }
 
 /** What is said before there is an answer. */
@@ -164,17 +154,23 @@ interface Info {
   readonly completed?: unknown
   /** Bun: its server. */
   requestIP?(request: Request): { readonly address: string; readonly port: number } | null
+  timeout?(request: Request, seconds: number): void
   /** Hono on Node. */
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string; readonly remotePort?: number } }
   readonly outgoing?: { readonly socket?: object | null }
   /** Hono's context: what its runtime handed over. */
-  readonly env?: Info
-  readonly server?: Info
+  readonly env?: Info | null
+  readonly server?: Info | null
+}
+
+/** What was handed over, and what that holds. */
+export function layersOf(info: Info | null | undefined): readonly Info[] {
+  return info === undefined || info === null ? [] : [info, ...layersOf(info.env ?? info.server)]
 }
 
 /** On Node, behind another answer on one connection: it would never begin, and nobody would say that its client is gone. */
-function isBehindAnother(info: Info | undefined): boolean {
-  return info !== undefined && (info.outgoing?.socket === null || isBehindAnother(info.env))
+function isBehindAnother(info: Info | null | undefined): boolean {
+  return layersOf(info).some(({ outgoing }) => outgoing?.socket === null)
 }
 
 const behindAnother: Refusal = {
@@ -183,19 +179,20 @@ const behindAnother: Refusal = {
 }
 
 /** Deno, which cancels a body that nobody reads any more, and warns whoever looks at the signal of its requests. */
-function tellsCompletion(info: Info | undefined): boolean {
-  return info !== undefined && (info.completed !== undefined || tellsCompletion(info.env))
+function tellsCompletion(info: Info | null | undefined): boolean {
+  return layersOf(info).some(({ completed }) => completed !== undefined)
 }
 
-function remoteOf(request: Request, info: Info | undefined): Remote | undefined {
-  if (info === undefined) return undefined
-  const { hostname, port } = info.remoteAddr ?? {}
-  if (hostname !== undefined && port !== undefined) return { address: hostname, port }
-  const ip = info.requestIP?.(request)
-  if (ip !== undefined && ip !== null) return { address: ip.address, port: ip.port }
-  const { remoteAddress, remotePort } = info.incoming?.socket ?? {}
-  if (remoteAddress !== undefined && remotePort !== undefined) {
-    return { address: remoteAddress, port: remotePort }
+function remoteOf(request: Request, info: Info | null | undefined): Remote | undefined {
+  for (const layer of layersOf(info)) {
+    const { hostname, port } = layer.remoteAddr ?? {}
+    if (hostname !== undefined && port !== undefined) return { address: hostname, port }
+    const ip = layer.requestIP?.(request)
+    if (ip !== undefined && ip !== null) return { address: ip.address, port: ip.port }
+    const { remoteAddress, remotePort } = layer.incoming?.socket ?? {}
+    if (remoteAddress !== undefined && remotePort !== undefined) {
+      return { address: remoteAddress, port: remotePort }
+    }
   }
-  return remoteOf(request, info.env ?? info.server)
+  return undefined
 }

@@ -1,11 +1,12 @@
 /**
  * The server's side of Eitherway for whatever answers a `Request` with a `Response`: Deno, workers, Hono, Next.js. Nothing of Node
- * is imported. Bun has {@link https://bun.sh | an entry of its own}, `@eitherway/server/bun`.
+ * is imported. For Bun there is `@eitherway/server/bun`.
  *
  * @packageDocumentation
  */
-import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import { checkNames } from '@eitherway/core'
+import type { EntranceHub } from './hub.ts'
+import { createEntrance, type EntranceOptions, entranceNames, layersOf } from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
 
 export type {
@@ -21,7 +22,7 @@ export type { AdmissionOptions, Authorized } from './admission.ts'
 export type { SlowPolicy } from './backlog.ts'
 export { createHub } from './create-hub.ts'
 export type { GateOptions } from './gate.ts'
-export type { Hub } from './hub.ts'
+export type { EntranceHub, Hub } from './hub.ts'
 export { type HistoryLimits, memoryBroker } from './memory.ts'
 export type { CloseOptions, HubOptions, PublishOptions } from './options.ts'
 export type { Peer, SendOptions } from './peer.ts'
@@ -46,8 +47,8 @@ export interface HandlerOptions extends EntranceOptions {
 }
 
 /**
- * Makes what answers the requests for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket where `upgrade` is given. The application
- * routes to it whatever path it likes.
+ * Makes what answers the requests for a hub: Server-Sent Events on `GET`, what clients of `sse+post` send on `POST`, and WebSocket
+ * where `upgrade` is given. The application routes to it whatever path it likes.
  *
  * The second argument is what the runtime or framework hands over beside a request: Deno's info, Bun's server, Hono's context. By it
  * the client's address is known, and `sourceOf` gives it back to `authorize`.
@@ -60,12 +61,13 @@ export interface HandlerOptions extends EntranceOptions {
  * export const GET = createHandler(hub)
  * ```
  *
- * @throws TypeError when a host, an origin or `maxMessageBytes` is none.
+ * @throws TypeError for a setting that is none.
  */
 export function createHandler(
-  hub: Pick<Hub, 'admit' | 'refused'> & Partial<Pick<Hub, 'relay'>>,
+  hub: EntranceHub,
   options: HandlerOptions = {},
-): (request: Request, info?: object) => Promise<Response> {
+): (request: Request, info?: object | null) => Promise<Response> {
+  checkNames('createHandler', options, { ...entranceNames, upgrade: true })
   const { upgrade } = options
   const enter = createEntrance(hub, options)
   return async (request, info) => {
@@ -85,18 +87,10 @@ export function createHandler(
   }
 }
 
-/** As much of what is handed over beside a request as may be, or hold, Bun's server. */
-interface Holder {
-  timeout?(request: Request, seconds: number): void
-  requestIP?: unknown
-  /** Hono's context holds it, or an object that does. */
-  readonly env?: Holder
-  readonly server?: Holder
-}
-
 /** Bun ends an answer that says nothing for ten seconds, a stream too. Its server can be told for one request. */
-function keepOpen(request: Request, info: Holder | undefined): void {
-  if (info === undefined || info === null) return
-  if (typeof info.timeout === 'function' && info.requestIP !== undefined) info.timeout(request, 0)
-  else keepOpen(request, info.env ?? info.server)
+function keepOpen(request: Request, info: object | null | undefined): void {
+  const server = layersOf(info).find(
+    ({ timeout, requestIP }) => typeof timeout === 'function' && requestIP !== undefined,
+  )
+  server?.timeout?.(request, 0)
 }

@@ -136,6 +136,6 @@ test('what waits when its peer leaves never runs', async () => {
 
 test.each([0, -1, 1.5, Number.NaN])('`maxConcurrentRequests: %d` is refused', (maxConcurrentRequests) => {
   expect(() => createHub({ maxConcurrentRequests })).toThrow(
-    '`maxConcurrentRequests` must be a whole number over 0',
+    '`maxConcurrentRequests` must be a whole number of 1 or more',
   )
 })

@@ -261,7 +261,7 @@ test('off, which is the default, nothing is compressed', async () => {
 test('a threshold that is no size is a TypeError, before anybody connects', () => {
   const hub = createHub()
   expect(() => serve(hub, createServer(), { path: '/live', compression: { thresholdBytes: -1 } })).toThrow(
-    '`compression.thresholdBytes` must be a whole number from 0, got -1',
+    '`compression.thresholdBytes` must be a whole number of 0 or more, got -1',
   )
 })
 

@@ -475,13 +475,7 @@ describe('one peer', () => {
       { id: '1\ndata: x' },
       '`id` must be 1 to 128 printable ASCII characters',
     ],
-    [
-      'a wait that is none',
-      'a',
-      1,
-      { retryMs: 1.5 },
-      '`retryMs` must be a whole number of milliseconds from 0 to 300000',
-    ],
+    ['a wait that is none', 'a', 1, { retryMs: 1.5 }, '`retryMs` must be a whole number from 0 to 300000'],
     ['a wait that overflows timers', 'a', 1, { retryMs: 4_294_967_297 }, '`retryMs` must be'],
     ['data without a form', 'a', undefined, {}, 'undefined cannot be written as JSON'],
   ])('%s is refused', async (_, event, data, options, message) => {
@@ -695,6 +689,31 @@ describe('messages of peers', () => {
     await hub.close()
   })
 
+  test('a message that nobody hears is told once, and the peer lives on', async () => {
+    const errors: unknown[] = []
+    const hub = createHub({ onError: (error) => errors.push(error) })
+    const { connection, message } = await join(hub, { direction: 'two-way' })
+    if (connection.direction !== 'two-way') throw new Error('one-way')
+    await connection.send(createMessage('chat', '1'))
+    await connection.send(createMessage('chat', '2'))
+    await vi.waitFor(() => expect(hub.stats().received).toBe(2))
+    expect(errors.map(String)).toEqual([expect.stringMatching(/event "chat".* no `onMessage` handler/)])
+    hub.onMessage(({ data }, peer) => peer.send('echo', data))
+    await connection.send(createMessage('chat', '3'))
+    expect((await message()).data).toBe('3')
+    expect(errors).toHaveLength(1)
+    await hub.close()
+  })
+
+  test('what history keeps is not set beside a broker, which would not know of it', () => {
+    const setBoth = () => createHub({ broker: memoryBroker(), history: { messages: 5 } })
+    expect(setBoth).toThrow(
+      new TypeError(
+        "`history` is what the hub's own broker keeps, and `broker` is another: give it to that one",
+      ),
+    )
+  })
+
   test('handlers can be taken off', async () => {
     const hub = createHub()
     const heard: string[] = []
@@ -779,7 +798,7 @@ describe('closing the hub', () => {
   })
 
   test.each([
-    ['a code that may not be sent', { code: 1006 }, 'close code must be'],
+    ['a code that may not be sent', { code: 1006 }, "a close's `code` must be"],
     ['a drain without end', { drainMs: Number.POSITIVE_INFINITY }, '`drainMs` must be'],
     ['a wait that is none', { retryMs: -1 }, '`retryMs` must be'],
   ])('with %s is refused, and the hub lives on', async (_, options, message) => {

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { createHub, type Peer, serve } from '@eitherway/server'
+import { createHub, type HubOptions, type Peer, serve } from '@eitherway/server'
 import { expect, onTestFinished, test } from 'vitest'
 
 /** A hub on HTTP/2, and a link of it to which something can be posted. */
-async function start() {
-  const hub = createHub()
+async function start(options: HubOptions = {}) {
+  const hub = createHub(options)
   const server = createHttp2Server()
   const undo = serve(hub, server, { path: '/live', maxMessageBytes: 1000 })
   server.listen(0, '127.0.0.1')
@@ -42,6 +42,35 @@ test('what is posted over HTTP/2 reaches the handlers, and the peer is two-way',
   const [head] = await once(stream, 'response')
   expect(head[':status']).toBe(200)
   expect(await heard).toEqual({ id: '', event: 'e', data: { a: 1 } })
+})
+
+/** What is posted to one server for a link of another, with which it shares nothing. */
+async function postAstray(given: Awaited<ReturnType<typeof start>>, key: string): Promise<void> {
+  const [head] = await once(post({ ...given, key }).end('data: 1\n\n'), 'response')
+  expect(head[':status']).toBe(503)
+}
+
+test('a server that cannot hand on what is posted says once what it lacks, where a client tries again', async () => {
+  const told: unknown[] = []
+  const given = await start({ onError: (error) => told.push(error) })
+  const { key } = await start()
+  await postAstray(given, (await start()).key)
+  await postAstray(given, key)
+  expect(told).toEqual([])
+  await postAstray(given, key)
+  await postAstray(given, key)
+  expect(told.map(String)).toEqual([
+    expect.stringContaining('need one broker with a relay, such as `redisBroker`'),
+  ])
+})
+
+test('a server whose client posts after its link has ended has nothing to say', async () => {
+  const told: unknown[] = []
+  const given = await start({ onError: (error) => told.push(error) })
+  given.peer.close()
+  const [head] = await once(post(given).end('data: 1\n\n'), 'response')
+  expect(head[':status']).toBe(404)
+  expect(told).toEqual([])
 })
 
 test.each([

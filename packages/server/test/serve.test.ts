@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage, request, type Server, type Ser
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { createHub, type Hub, serve } from '@eitherway/server'
+import { createHub, createListeners, type Hub, serve } from '@eitherway/server'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
@@ -281,6 +281,18 @@ describe('a request for the path', () => {
     expect(hub.peers.size).toBe(0)
   })
 
+  test('that asks for a WebSocket where nobody answers upgrades is told so, and gets no stream', async () => {
+    const hub = createTestHub()
+    const server = createServer(createListeners(hub).request)
+    const port = await listen(server)
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' }
+    expect(await ask(port, '/live', { headers })).toMatchObject({
+      status: 400,
+      text: 'there is no WebSocket at this path; GET an event stream\n',
+    })
+    expect(hub.peers.size).toBe(0)
+  })
+
   test.each(['PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'])(
     'by %s is answered 405 with what is allowed',
     async (method) => {
@@ -376,9 +388,7 @@ test('a server that is none of Node is refused, and said what to give: an applic
 test.each([0, -1, 1.5, '1mb'])('a maxMessageBytes of %j is refused', (maxMessageBytes) => {
   expect(() =>
     serve(createHub(), createServer(), { path: '/live', maxMessageBytes: maxMessageBytes as number }),
-  ).toThrow(
-    `\`maxMessageBytes\` must be a whole number of bytes over 0, got ${JSON.stringify(maxMessageBytes)}`,
-  )
+  ).toThrow(`\`maxMessageBytes\` must be a whole number of 1 or more, got ${JSON.stringify(maxMessageBytes)}`)
 })
 
 test("a busy port is the application's to handle, as with any server of Node", async () => {

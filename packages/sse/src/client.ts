@@ -4,6 +4,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
+  checkNames,
   checkToken,
   closeCode,
   closeCodeOfStatus,
@@ -48,9 +49,11 @@ const maxRedirects = 20
  *
  * Any server of `text/event-stream` will do.
  *
+ * @throws TypeError for a setting that is none: a body without a method that carries one, a header that cannot be.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function sse(options: SseOptions = {}): Transport<'one-way'> {
+  checkNames('sse', options, { headers: true, method: true, body: true, credentials: true, fetch: true })
   const { method = 'GET', body } = options
   if (body !== undefined && /^(GET|HEAD)$/i.test(method)) {
     throw new TypeError(`a ${method} request carries no body; set \`method: 'POST'\``)
@@ -322,7 +325,7 @@ function push(decoder: Decoder, chunk: Uint8Array): Decoded {
 }
 
 /** Bytes that complete no frame are a sign of life all the same: a large message on a slow link is not silence. */
-const signOfLife: Decoded = { decoded: [{ type: 'heartbeat' }] }
+const signOfLife: Decoded = { decoded: [{ type: 'heartbeat', partial: true }] }
 
 /** The innermost reason that the platform gives. */
 function reasonOf(error: unknown): string {

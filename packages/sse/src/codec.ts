@@ -163,10 +163,10 @@ export function createDecoder({
         if (strayLines <= maxStrayLines) return
         throw new ProtocolError(`over ${maxStrayLines} lines hold no field`)
       }
-      failure = new ProtocolError(`a message is over the limit of ${maxMessageBytes} bytes`, {
-        closeCode: 1009,
-        cause: error,
-      })
+      failure = new ProtocolError(
+        `a message is over the limit of ${maxMessageBytes} bytes; raise the receiver's \`maxMessageBytes\` if it is expected`,
+        { closeCode: 1009, cause: error },
+      )
     },
   })
   // This tells the parser that the one mark which the standard allows is gone, or it would take another.

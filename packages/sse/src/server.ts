@@ -13,6 +13,7 @@ import {
   type Compression,
   checkClose,
   closeCode,
+  createCork,
   type Encoder,
   type Gate,
   hasBody,
@@ -315,19 +316,7 @@ function lastEventIdOf({ headers }: Request): string | undefined {
   return typeof header === 'string' ? Buffer.from(header, 'latin1').toString() : undefined
 }
 
-/** Those whose first words are gathered in this turn of the event loop. */
-let corked: Writable[] = []
-
-/** The head and the greeting leave in one write. */
-function corkTurn(sink: Writable): void {
-  sink.cork()
-  corked.push(sink)
-  // A `nextTick` from a microtask comes after all other microtasks.
-  if (corked.length === 1) queueMicrotask(() => process.nextTick(uncork))
-}
-
-function uncork(): void {
-  const sinks = corked
-  corked = []
-  for (const sink of sinks) sink.uncork()
-}
+/**
+ * The head and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
+ */
+const corkTurn = createCork((run) => queueMicrotask(() => process.nextTick(run)))

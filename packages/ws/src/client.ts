@@ -4,6 +4,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
+  checkNames,
   closeCode,
   closeCodeOfStatus,
   createEnding,
@@ -51,9 +52,11 @@ export interface WsOptions {
 /**
  * WebSocket: two-way.
  *
+ * @throws TypeError for a setting that is none.
  * @see https://www.rfc-editor.org/rfc/rfc6455
  */
 export function ws(options: WsOptions = {}): Transport<'two-way'> {
+  checkNames('ws', options, { plain: true, WebSocket: true })
   return { name: 'ws', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
 }
 
@@ -255,7 +258,7 @@ function open(
     async send(message: Message) {
       if (ending.close !== undefined || socket.readyState !== socketOpen) {
         const { code, reason } = ending.close ?? { code: closeCode.abnormal, reason: 'it is closing' }
-        throw new ConnectError(`the connection has ended (${code}${reason && ` ${reason}`})`, {
+        throw new ConnectError(`the link has ended (${code}${reason && ` ${reason}`})`, {
           retryable: true,
         })
       }

@@ -10,6 +10,7 @@ import {
   type Compression,
   checkClose,
   closeCode,
+  createCork,
   type Decoder,
   type Encoder,
   fitReason,
@@ -138,22 +139,10 @@ export function createListener(
   }
 }
 
-/** Those whose first words are gathered in this turn of the event loop. */
-let corked: Duplex[] = []
-
-/** The handshake and the greeting leave in one write. */
-function corkTurn(socket: Duplex): void {
-  socket.cork()
-  corked.push(socket)
-  // A `nextTick` from a microtask comes after all other microtasks.
-  if (corked.length === 1) queueMicrotask(() => process.nextTick(uncork))
-}
-
-function uncork(): void {
-  const sockets = corked
-  corked = []
-  for (const socket of sockets) socket.uncork()
-}
+/**
+ * The handshake and the greeting leave in one write. A `nextTick` from a microtask comes after all other microtasks.
+ */
+const corkTurn = createCork((run) => queueMicrotask(() => process.nextTick(run)))
 
 /**
  * What is wrong with a handshake, of which Node has read no more than its `Upgrade`. Answered by status always: what sends

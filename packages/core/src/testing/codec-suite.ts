@@ -2,7 +2,7 @@ import { ProtocolError } from '../errors.ts'
 import type { Codec, Frame } from '../frame.ts'
 import { byteLength, createMessage, type Message } from '../message.ts'
 import { callSamples, dataSamples, frameSamples, messageSamples } from './samples.ts'
-import { assert, assertEqual, failureOf, seeded, type TestFunction } from './suite.ts'
+import { assert, assertEqual, errorOf, seeded, type TestFunction } from './suite.ts'
 
 /** What {@link codecSuite} is told. */
 export interface CodecSuite {
@@ -116,7 +116,7 @@ export function codecSuite({ test, codec, cuts }: CodecSuite): void {
       const fits: Frame = { type: 'message', message: createMessage('sample', data, '1') }
       assertEqual(codec.decoder({ maxMessageBytes: 1_000 }).push(codec.encode(fits)), [fits], 'at the limit')
       const decoder = codec.decoder({ maxMessageBytes: 999 })
-      const error = await failureOf(() => decoder.push(codec.encode(fits)), 'over the limit')
+      const error = await errorOf(() => decoder.push(codec.encode(fits)), 'over the limit')
       assert(
         error instanceof ProtocolError,
         `over the limit is a ProtocolError, got ${error.name}: ${error.message}`,

@@ -33,5 +33,5 @@ export {
   type Wire,
 } from './network.ts'
 export { callSamples, dataSamples, frameSamples, messageSamples } from './samples.ts'
-export { assert, assertEqual, failureOf, seeded, type TestFunction, within } from './suite.ts'
+export { assert, assertEqual, errorOf, seeded, type TestFunction, within } from './suite.ts'
 export { type TransportSetup, type TransportSuite, transportSuite } from './transport-suite.ts'

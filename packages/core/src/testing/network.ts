@@ -344,7 +344,7 @@ function createLink(
       down.take(byteLength(content))
       const { decoded, failure } = decode(decoder, content)
       // Bytes that complete no frame are a sign of life.
-      if (decoded.length === 0 && failure === undefined) yield { type: 'heartbeat' }
+      if (decoded.length === 0 && failure === undefined) yield { type: 'heartbeat', partial: true }
       for (const frame of decoded) {
         if (frame.type === 'close') return endClient(frame.close)
         yield frame

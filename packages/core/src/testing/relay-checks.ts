@@ -1,5 +1,5 @@
 import type { Broker, Relay } from '../broker.ts'
-import { assert, assertEqual, failureOf, within } from './suite.ts'
+import { assert, assertEqual, errorOf, within } from './suite.ts'
 
 /** Registers a test with two nodes' ends of one broker. */
 export type RelayCheck = (name: string, run: (here: Broker, there: Broker) => Promise<void>) => void
@@ -62,7 +62,7 @@ export function relayChecks(register: RelayCheck): void {
   )
 
   check('a node that nobody is fails without waiting for the signal', async (here) => {
-    const error = await failureOf(() => ask(here, 'nobody', 'secret'), 'asking nobody')
+    const error = await errorOf(() => ask(here, 'nobody', 'secret'), 'asking nobody')
     assert(!error.message.includes('secret'), `no word of the question in ${error.message}`)
   })
 
@@ -88,7 +88,7 @@ export function relayChecks(register: RelayCheck): void {
         return question
       })
       await answered(here, 'node')
-      const error = await failureOf(() => ask(here, 'node', 'bad'), 'a question whose answer fails')
+      const error = await errorOf(() => ask(here, 'node', 'bad'), 'a question whose answer fails')
       assert(
         !`${error.message}${String(error.cause)}`.includes('hunter2'),
         `nothing of the reason in ${error.message}`,
@@ -110,13 +110,10 @@ export function relayChecks(register: RelayCheck): void {
       })
       await answered(here, 'node')
       const reason = new Error('no longer')
-      const before = await failureOf(
-        () => here.ask('node', 'x', AbortSignal.abort(reason)),
-        'asking too late',
-      )
+      const before = await errorOf(() => here.ask('node', 'x', AbortSignal.abort(reason)), 'asking too late')
       assertEqual(before, reason, 'the failure of one that was aborted before')
       const abort = new AbortController()
-      const asking = failureOf(() => here.ask('node', 'wait', abort.signal), 'asking')
+      const asking = errorOf(() => here.ask('node', 'wait', abort.signal), 'asking')
       await within(heard.opened, 'the question to be heard')
       abort.abort(reason)
       assertEqual(

@@ -13,7 +13,7 @@ export function assert(holds: boolean, what: string): asserts holds {
 }
 
 /** The error that `run` fails with. @throws Error when it does not fail. */
-export async function failureOf(run: () => unknown, what: string): Promise<Error> {
+export async function errorOf(run: () => unknown, what: string): Promise<Error> {
   try {
     await run()
   } catch (error) {

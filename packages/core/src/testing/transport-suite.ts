@@ -5,7 +5,7 @@ import { createMessage, type Message } from '../message.ts'
 import { tokenProtocol } from '../token.ts'
 import type { Connection, ConnectOptions, Direction, ServerConnection, Transport } from '../transport.ts'
 import { callSamples, frameSamples, messageSamples, noise } from './samples.ts'
-import { assert, assertEqual, failureOf, type TestFunction, within } from './suite.ts'
+import { assert, assertEqual, errorOf, type TestFunction, within } from './suite.ts'
 
 /** A server with a transport that reaches it, made anew for each test. */
 export interface TransportSetup<D extends Direction = Direction> {
@@ -156,7 +156,7 @@ export function transportSuite<D extends Direction>({
         `secret${'x'.repeat(8192)}`,
         '',
       ]) {
-        const error = await failureOf(
+        const error = await errorOf(
           () => transport.connect(url, { ...defaults(), token: secret }),
           `connecting with ${JSON.stringify(secret.slice(0, 20))}`,
         )
@@ -292,7 +292,7 @@ export function transportSuite<D extends Direction>({
     ]
     for (const close of wrong) {
       for (const end of [client, server]) {
-        const error = await failureOf(() => end.close(close), `close ${close.code}`)
+        const error = await errorOf(() => end.close(close), `close ${close.code}`)
         assert(error instanceof TypeError, `close ${close.code} is a TypeError, got ${error.name}`)
       }
     }
@@ -337,7 +337,7 @@ export function transportSuite<D extends Direction>({
   check('an aborted signal refuses to connect', async ({ transport, url }) => {
     const reason = new Error('not today')
     const options = { ...defaults(), signal: AbortSignal.abort(reason) }
-    assertEqual(await failureOf(() => transport.connect(url, options), 'connect'), reason, 'the rejection')
+    assertEqual(await errorOf(() => transport.connect(url, options), 'connect'), reason, 'the rejection')
   })
 
   check('a signal that aborts while connecting ends the wait', async ({ transport, url }) => {
@@ -345,11 +345,7 @@ export function transportSuite<D extends Direction>({
     const reason = new Error('changed my mind')
     const connecting = transport.connect(url, { ...defaults(), signal: abort.signal })
     abort.abort(reason)
-    assertEqual(
-      await failureOf(() => within(connecting, 'the rejection'), 'connect'),
-      reason,
-      'the rejection',
-    )
+    assertEqual(await errorOf(() => within(connecting, 'the rejection'), 'connect'), reason, 'the rejection')
   })
 
   check('a signal that aborts later ends the link', async ({ link }) => {
@@ -364,6 +360,17 @@ export function transportSuite<D extends Direction>({
     )
     await within(end, 'the end of the iteration')
     await within(server.closed, "the server's `closed`")
+  })
+
+  check('of a large message, what comes before it is whole is no frame', async ({ link }) => {
+    const { client, server } = await link()
+    const small = createMessage('small', 'x', '1')
+    const large = createMessage('large', 'x'.repeat(1_000_000), '2')
+    for (const message of [small, large]) server.write(server.encoder.encode(frameOf(message)))
+    await takeMessages(client, 1)
+    // Signs of life, as long as they say that they are nothing more.
+    const isWhole = (frame: Frame) => frame.type !== 'heartbeat' || frame.partial !== true
+    assertEqual(await takeFrom(client, 1, isWhole), [frameOf(large)], 'the first whole frame')
   })
 
   check('a message over the limit ends the link with 1009', async ({ link }) => {
@@ -451,7 +458,7 @@ function checkNetwork<D extends Direction>(check: Check<D>): void {
 
   check('where nobody listens, connecting fails and may be tried again', async (bench) => {
     const { nowhere } = networkOf(bench)
-    const error = await failureOf(
+    const error = await errorOf(
       () => within(bench.transport.connect(nowhere, defaults()), 'the refusal'),
       'connect',
     )
@@ -513,7 +520,7 @@ function checkTwoWay<D extends Direction>(check: Check<D>): void {
     const { client, server } = twoWay(await link())
     server.close()
     await within(drain(client), 'the end of the iteration')
-    const error = await failureOf(() => client.send(createMessage('late', 'x')), 'send')
+    const error = await errorOf(() => client.send(createMessage('late', 'x')), 'send')
     assert(error instanceof ConnectError, `a ConnectError, got ${error.name}: ${error.message}`)
   })
 

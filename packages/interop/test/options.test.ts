@@ -1,0 +1,45 @@
+import { createServer } from 'node:http'
+import { connect } from '@eitherway/client'
+import { auto } from '@eitherway/client/auto'
+import { shared } from '@eitherway/client/tabs'
+import { ssePost } from '@eitherway/post/client'
+import { createPublisher, type RedisClient, redisBroker } from '@eitherway/redis'
+import { createHub, createListeners, memoryBroker, serve } from '@eitherway/server'
+import { createBunHandler } from '@eitherway/server/bun'
+import { createHandler } from '@eitherway/server/web'
+import { sse } from '@eitherway/sse/client'
+import { ws } from '@eitherway/ws/client'
+import { expect, test } from 'vitest'
+
+const url = 'http://127.0.0.1:9/live'
+const hub = createHub()
+const server = createServer()
+/** Never asked: what is set is looked at first. */
+const client = {} as RedisClient
+
+/** As JavaScript has it, where no compiler looks at names. */
+// biome-ignore lint/suspicious/noExplicitAny: what is wrong here on purpose has no type
+const js = (options: object): any => options
+
+test.each([
+  ['connect', 'channel', () => connect(url, js({ transport: 'sse', channel: 'a' }))],
+  ['sse', 'header', () => sse(js({ header: {} }))],
+  ['ws', 'protocols', () => ws(js({ protocols: ['mine'] }))],
+  ['ssePost', 'method', () => ssePost(js({ method: 'PUT' }))],
+  ['auto', 'timeoutMs', () => auto(js({ transports: [ws(), ssePost()], timeoutMs: 5 }))],
+  ['shared', 'name', () => shared('sse', js({ user: '', name: 'a' }))],
+  ['createHub', 'heartBeatMs', () => createHub(js({ heartBeatMs: 5 }))],
+  ['history', 'maxMessages', () => createHub({ history: js({ maxMessages: 5 }) })],
+  ['history', 'maxMessages', () => memoryBroker(js({ maxMessages: 5 }))],
+  ['serve', 'cors', () => serve(hub, server, js({ path: '/live', cors: true }))],
+  ['compression', 'level', () => serve(hub, server, { path: '/live', compression: js({ level: 9 }) })],
+  ['createListeners', 'path', () => createListeners(hub, js({ path: '/live' }))],
+  ['createHandler', 'compression', () => createHandler(hub, js({ compression: true }))],
+  ['createBunHandler', 'upgrade', () => createBunHandler(hub, js({ upgrade: () => undefined }))],
+  ['redisBroker', 'url', () => redisBroker(js({ client, url: 'redis://127.0.0.1' }))],
+  ['history', 'maxMessages', () => redisBroker(js({ client, history: { maxMessages: 5 } }))],
+  ['createPublisher', 'retryMs', () => createPublisher(js({ client, retryMs: 5 }))],
+])('`%s` has no option `%s`, and says so', (of, name, make) => {
+  expect(make).toThrow(TypeError)
+  expect(make).toThrow(`\`${of}\` has no option "${name}"; it has \``)
+})

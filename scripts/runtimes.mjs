@@ -1,9 +1,10 @@
-// The conformance suites on every runtime that is here, and the table of what came of it: `npm run runtimes`.
+// The conformance suites on every runtime that is here, and the tables of what came of it: `npm run runtimes`.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureInstalled } from './install.mjs'
 import { root, runNode, script } from './run.mjs'
+import { shortTable, withMarked } from './runtimes-table.mjs'
 import { ensureSystem } from './system.mjs'
 
 /**
@@ -17,7 +18,7 @@ import { ensureSystem } from './system.mjs'
  */
 
 const page = join(root, 'docs/runtimes.md')
-const markers = /** @type {const} */ (['<!-- runtimes:start -->', '<!-- runtimes:end -->'])
+const readme = join(root, 'README.md')
 
 /** Each with what brings it here, where it is not. */
 const rows = [
@@ -30,7 +31,7 @@ const rows = [
   { name: 'Deno', how: '`npm ci` brings it', serves: true },
   { name: 'Chromium', how: '`apt-get install chromium`', serves: false },
   { name: 'Firefox', how: '`apt-get install firefox-esr`', serves: false },
-  { name: 'WebKit', how: 'Debian has `webkit2gtk-driver`, which no test here drives yet', serves: false },
+  { name: 'WebKit', how: '`apt-get install webkit2gtk-driver xvfb`', serves: false },
 ]
 const transports = ['sse', 'ws', 'sse+post']
 const columns = [
@@ -53,7 +54,9 @@ await script(() => {
     if (!existsSync(report)) throw new Error('no runtime told anything, so the table stays as it was')
     const lines = readFileSync(report, 'utf8').trim().split('\n')
     const text = tableOf(lines.map((line) => JSON.parse(line)))
-    writeFileSync(page, between(readFileSync(page, 'utf8'), text))
+    const whole = withMarked(readFileSync(page, 'utf8'), text)
+    writeFileSync(page, whole)
+    writeFileSync(readme, withMarked(readFileSync(readme, 'utf8'), shortTable(whole)))
     console.log(`\n${text}`)
   } finally {
     rmSync(folder, { recursive: true })
@@ -95,16 +98,4 @@ function cellOf(own, column, serves) {
   if (result === undefined) return 'not run'
   const { passed = 0, failed = [] } = result
   return failed.length === 0 ? `✓ ${passed}` : `${passed} passed, ${failed.length} failed`
-}
-
-/**
- * @param {string} text
- * @param {string} table
- */
-function between(text, table) {
-  const [start, end] = markers.map((marker) => text.indexOf(marker))
-  if (start === undefined || end === undefined || start < 0 || end < start) {
-    throw new Error(`${page} must hold ${markers.join(' before ')}`)
-  }
-  return `${text.slice(0, start)}${markers[0]}\n\n${table}\n\n${text.slice(end)}`
 }

@@ -106,6 +106,25 @@ describe.each(packages)('$name', (each: PublicPackage) => {
   })
 })
 
+describe.skipIf(Number(process.versions.node.split('.')[0]) > 20)('on Node 20', () => {
+  const complaint = /(?:package: '|node\/npm: )(@?[\w/-]+)@\d/g
+  const named = (output: string) => new Set([...output.matchAll(complaint)].map(([, name]) => name))
+
+  inApplication('npm with `engine-strict` refuses the parser, and nothing else', async (app) => {
+    const { code, output } = await app.resolve('')
+    expect(output).toContain('npm error code EBADENGINE')
+    expect([...named(output)]).toEqual(Object.keys(newerInWords))
+    expect(code, output).not.toBe(0)
+  })
+
+  inApplication('npm without it, or overruled, warns of the parser alone, and installs', async (app) => {
+    const { code, output } = await app.resolve('--no-engine-strict')
+    expect(output).toContain('npm warn EBADENGINE')
+    expect([...named(output)]).toEqual(Object.keys(newerInWords))
+    expect(code, output).toBe(0)
+  })
+})
+
 /** Dependencies that say they need a newer Node, and run on ours all the same: all our tests do on the oldest. */
 const newerInWords: Record<string, string> = { 'eventsource-parser': '>=22.12' }
 

@@ -1,5 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 import { pnpm } from '../../../scripts/install.mjs'
@@ -16,6 +24,8 @@ export interface Application {
   /** The text of a package's file. */
   read(each: PublicPackage, file: string): string
   write(name: string, text: string): void
+  /** What npm says of the same application where `engine-strict` is set, without installing it. */
+  resolve(flags: string): Promise<Outcome>
   [Symbol.dispose](): void
 }
 
@@ -47,15 +57,11 @@ export function createApplication(): Application | string {
       devDependencies: typesFor(packages),
     }),
   )
-  const install =
-    'npm install --prefer-offline --no-audit --no-fund --ignore-scripts --fetch-retries=1 --fetch-retry-mintimeout=1000'
-  // What npm hands down to scripts would be settings of this one.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
   const { status, stdout, stderr, error } = spawnSync(install, {
     cwd: folder,
     shell: true,
     encoding: 'utf8',
-    env,
+    env: bare(),
     timeout: 240_000,
   })
   if (status !== 0) {
@@ -82,9 +88,26 @@ export function createApplication(): Application | string {
         .sort(),
     read: (each, file) => readFileSync(join(home(each), file), 'utf8'),
     write,
+    async resolve(flags) {
+      const apart = mkdtempSync(join(tmpdir(), 'eitherway-resolved-'))
+      try {
+        copyFileSync(join(folder, 'package.json'), join(apart, 'package.json'))
+        writeFileSync(join(apart, '.npmrc'), 'engine-strict=true\n')
+        const command = `${install} --package-lock-only ${flags}`
+        return await outcomeOf(spawn(command, { cwd: apart, shell: true, env: bare(), timeout: 60_000 }))
+      } finally {
+        rmSync(apart, { recursive: true })
+      }
+    },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   }
 }
+
+const install =
+  'npm install --prefer-offline --no-audit --no-fund --ignore-scripts --fetch-retries=1 --fetch-retry-mintimeout=1000'
+
+/** This environment without what npm hands down to scripts, which would be settings of this one. */
+const bare = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
 
 /** The types that an application adds: those of Node, and of what a package takes from the application. */
 function typesFor(packages: readonly PublicPackage[]): Record<string, string> {
@@ -111,8 +134,11 @@ export interface Outcome {
 
 /** Runs a program of Node in a folder, to its end or for a minute. */
 export function runIn(folder: string, args: readonly string[]): Promise<Outcome> {
+  return outcomeOf(spawn(process.execPath, args, { cwd: folder, timeout: 60_000 }))
+}
+
+function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: folder, timeout: 60_000 })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
     child.on('error', reject)

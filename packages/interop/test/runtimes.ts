@@ -7,6 +7,7 @@ import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import { launch } from 'puppeteer-core'
 import { createRecords, lacks, run, type TestHub, type Told } from './harness.ts'
+import { lacksWebKit, openWebKit, prelude } from './webkit.ts'
 
 /** What can run one of our programs. */
 export interface Runtime {
@@ -18,6 +19,8 @@ export interface Runtime {
 }
 
 export interface OpenRuntime extends AsyncDisposable {
+  /** Its version, where a program within cannot tell. There from the first program on. */
+  readonly version?: () => string
   /** Runs a program of `programs/` with these settings; it speaks to the hub at `/live`. */
   start(program: Program, settings: Settings, hub: Pick<TestHub, 'origin' | 'page'>): Promise<RunningProgram>
 }
@@ -88,13 +91,23 @@ interface Page {
   close(): Promise<void>
 }
 
-/** One browser for many pages. */
-function browser(open: () => Promise<{ newPage(): Promise<Page>; close(): Promise<void> }>) {
+interface OpenBrowser extends Pick<OpenRuntime, 'version'> {
+  newPage(): Promise<Page>
+  close(): Promise<void>
+}
+
+/**
+ * One browser for many pages.
+ *
+ * @param before - a script that each page runs before its program
+ */
+function browser(open: () => Promise<OpenBrowser>, before = '') {
   return async (): Promise<OpenRuntime> => {
     const opened = await open()
     return {
+      ...(opened.version && { version: opened.version }),
       async start(program, settings, hub) {
-        const url = hub.page(await bundle(program, settings, hub.origin, 'browser'))
+        const url = hub.page(before + (await bundle(program, settings, hub.origin, 'browser')))
         const page = await opened.newPage()
         const records = createRecords()
         page.onLog(records.read)
@@ -163,6 +176,12 @@ export const inFirefox: Runtime = {
       },
     }
   }),
+}
+
+export const inWebKit: Runtime = {
+  name: 'WebKit',
+  missing: lacksWebKit,
+  open: browser(openWebKit, prelude),
 }
 
 /** What runs a program of its standard input. */

@@ -70,7 +70,7 @@ const relayMs: number = holdMs + 5_000
 const maxStrays = 100
 
 const lacksRelay =
-  'what clients of `sse+post` send comes to this server, and the one that has their link gives no answer here: servers behind one address need one broker with a relay, such as `redisBroker`, or all requests of a client have to come to one server. It is not said again'
+  'what clients of `sse+post` send comes to this server, and the one that has their link gives no answer here: unless that one has just ended, servers behind one address need one broker with a relay, such as `redisBroker`, or all requests of a client have to come to one server. It is not said again'
 
 /** What a message of line ends only becomes, each of which is written `data: `. */
 const bytesPerByte = 7

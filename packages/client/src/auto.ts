@@ -3,7 +3,7 @@ import {
   type Close,
   ConnectError,
   type ConnectOptions,
-  checkNames,
+  checkOptions,
   closeCode,
   type Frame,
   mayReturn,
@@ -59,7 +59,7 @@ interface Memory {
  * @throws TypeError when there is nothing to choose from, or for a setting that is none.
  */
 export function auto(options: AutoOptions): Transport<'two-way'> {
-  checkNames('auto', options, { transports: true, proofMs: true, rememberMs: true, storage: true })
+  checkOptions('auto', options, { transports: true, proofMs: true, rememberMs: true, storage: true })
   const {
     transports,
     proofMs = 3000,

@@ -5,7 +5,7 @@ import {
   type Close,
   type Connection,
   checkClose,
-  checkNames,
+  checkOptions,
   checkWhole,
   closeCode,
   createMessage,
@@ -68,7 +68,7 @@ function createClient(
 ): Listener {
   const url = urlOf(given)
   let transport = transportOf(options?.transport)
-  checkNames('connect', options, clientNames)
+  checkOptions('connect', options, clientNames)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
   checkWhole('maxQueuedBytes', maxQueuedBytes)
   if (options.maxMessageBytes !== undefined) checkWhole('maxMessageBytes', options.maxMessageBytes)

@@ -6,7 +6,7 @@ import {
   checkNumber,
   type FormatOption,
   type Limits,
-  type Names,
+  type OptionNames,
   show,
 } from '@eitherway/core'
 import type { TransportOption } from './transports.ts'
@@ -65,7 +65,7 @@ export interface ClientOptions<
   readonly onError?: (error: unknown) => void
 }
 
-export const clientNames: Names<ClientOptions> = {
+export const clientNames: OptionNames<ClientOptions> = {
   transport: true,
   channels: true,
   format: true,

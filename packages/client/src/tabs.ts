@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { checkNames, checkToken, kind, show, type Transport } from '@eitherway/core'
+import { checkOptions, checkToken, kind, show, type Transport } from '@eitherway/core'
 import { takeSeat } from './seat.ts'
 import type { BroadcastLike, LocksLike } from './talk.ts'
 import { type TransportNames, transportOf } from './transports.ts'
@@ -52,7 +52,7 @@ export function shared(transport: SharedOption, options: SharedOptions): Transpo
       `\`shared\` takes a one-way transport, got ${show(inner.name)}: what tabs send over one link would come from one peer, and its answers go to all of them; share 'sse', and send by a client of each tab's own`,
     )
   }
-  checkNames('shared', options, { user: true, locks: true, broadcast: true })
+  checkOptions('shared', options, { user: true, locks: true, broadcast: true })
   const { user, locks = platformLocks(), broadcast = platformBroadcast() } = options ?? {}
   if (typeof user !== 'string') {
     throw new TypeError(

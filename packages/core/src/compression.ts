@@ -1,5 +1,5 @@
 import { show } from './message.ts'
-import { checkNames, checkWhole } from './setting.ts'
+import { checkOptions, checkWhole } from './setting.ts'
 
 /** How a server compresses what it sends: once for all peers, never for one alone. */
 export interface CompressionOptions {
@@ -30,7 +30,7 @@ export function thresholdOf(compression: Compression | undefined): number | unde
       `\`compression\` must be true, false or \`{ thresholdBytes }\`, got ${show(compression)}`,
     )
   }
-  checkNames('compression', compression, { thresholdBytes: true })
+  checkOptions('compression', compression, { thresholdBytes: true })
   const { thresholdBytes = defaultThresholdBytes } = compression
   checkWhole('compression.thresholdBytes', thresholdBytes, 0)
   return thresholdBytes

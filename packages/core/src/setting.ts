@@ -40,7 +40,7 @@ function improper(what: string, name: string, value: unknown, least: number, mos
 }
 
 /** The names of all that an options type holds, which the compiler keeps complete. @internal */
-export type Names<O> = { readonly [Name in keyof O]-?: true }
+export type OptionNames<O> = { readonly [Name in keyof O]-?: true }
 
 /**
  * Checks the names of what is set: one that is misspelt would otherwise do nothing, in silence.
@@ -49,7 +49,11 @@ export type Names<O> = { readonly [Name in keyof O]-?: true }
  * @throws TypeError for a name that is none of these.
  * @internal
  */
-export function checkNames<O extends object>(of: string, options: O | undefined, names: Names<O>): void {
+export function checkOptions<O extends object>(
+  of: string,
+  options: O | undefined,
+  names: OptionNames<O>,
+): void {
   for (const name of Object.keys(options ?? {})) {
     if (Object.hasOwn(names, name)) continue
     const known = Object.keys(names).map((each) => `\`${each}\``)

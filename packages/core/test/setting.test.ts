@@ -1,4 +1,4 @@
-import { checkNames, checkNumber, checkWhole, type Names } from '@eitherway/core'
+import { checkNumber, checkOptions, checkWhole, type OptionNames } from '@eitherway/core'
 import { describe, expect, test } from 'vitest'
 
 const unlimited = Number.POSITIVE_INFINITY
@@ -35,7 +35,7 @@ describe('names', () => {
     readonly path?: string
     readonly retryMs?: number
   }
-  const names: Names<Options> = { path: true, retryMs: true }
+  const names: OptionNames<Options> = { path: true, retryMs: true }
 
   test.each<[options: Options | undefined]>([
     [undefined],
@@ -44,7 +44,7 @@ describe('names', () => {
     [{ path: '/', retryMs: 1 }],
     [Object.create({ inherited: 1 })],
   ])('%o has none but those', (options) => {
-    expect(() => checkNames('serve', options, names)).not.toThrow()
+    expect(() => checkOptions('serve', options, names)).not.toThrow()
   })
 
   test.each([
@@ -54,7 +54,7 @@ describe('names', () => {
     [JSON.parse('{"__proto__":1}'), '__proto__'],
     ['x' as never, '0'],
   ])('%o has another', (options, name) => {
-    const check = () => checkNames<Options>('serve', options, names)
+    const check = () => checkOptions<Options>('serve', options, names)
     expect(check).toThrow(new TypeError(`\`serve\` has no option "${name}"; it has \`path\`, \`retryMs\``))
   })
 })

@@ -3,7 +3,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
-  checkNames,
+  checkOptions,
   closeCode,
   createEnding,
   type Frame,
@@ -39,7 +39,7 @@ export interface SsePostOptions {
  * @throws TypeError for a setting that is none: a header that cannot be, say.
  */
 export function ssePost(options: SsePostOptions = {}): Transport<'two-way'> {
-  checkNames('ssePost', options, { headers: true, credentials: true, fetch: true })
+  checkOptions('ssePost', options, { headers: true, credentials: true, fetch: true })
   new Headers(options.headers)
   return { name: 'sse+post', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
 }

@@ -1,4 +1,4 @@
-import { type Broker, type BrokerListener, checkNames } from '@eitherway/core'
+import { type Broker, type BrokerListener, checkOptions } from '@eitherway/core'
 import { readHistory } from './history.ts'
 import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
@@ -35,7 +35,7 @@ const checking = createScript(checkLua)
  * @throws TypeError for a setting that is none.
  */
 export function redisBroker(options: RedisOptions): RedisBroker {
-  checkNames('redisBroker', options, redisNames)
+  checkOptions('redisBroker', options, redisNames)
   const settings = settingsOf(options)
   const { keys, timeoutMs, maxTotalBytes, maxAgeMs } = settings
   const node = newName()

@@ -1,4 +1,4 @@
-import { checkNames, checkNumber, checkWhole, type Names } from '@eitherway/core'
+import { checkNumber, checkOptions, checkWhole, type OptionNames } from '@eitherway/core'
 import { checkClient, type RedisClient } from './client.ts'
 import { type Keys, keysOf } from './keys.ts'
 
@@ -48,7 +48,7 @@ export interface Settings {
 }
 
 /** @internal */
-export const redisNames: Names<RedisOptions> = {
+export const redisNames: OptionNames<RedisOptions> = {
   client: true,
   prefix: true,
   history: true,
@@ -59,7 +59,7 @@ export const redisNames: Names<RedisOptions> = {
 /** @throws TypeError for a setting that is none. @internal */
 export function settingsOf(options: RedisOptions): Settings {
   const { history = {}, timeoutMs = 5_000, maxQueuedBytes = 64 * 1024 * 1024 } = options ?? {}
-  checkNames('history', history, { messages: true, bytes: true, totalBytes: true, ageMs: true })
+  checkOptions('history', history, { messages: true, bytes: true, totalBytes: true, ageMs: true })
   checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
   checkWhole('maxQueuedBytes', maxQueuedBytes)
   checkClient(options?.client)

@@ -1,4 +1,4 @@
-import { byteLength, checkNames, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
+import { byteLength, checkOptions, type FormatOption, formatOf, maxMessageBytesOf } from '@eitherway/core'
 import { newName } from './broker.ts'
 import { createKnowledge } from './knowledge.ts'
 import { createLink } from './link.ts'
@@ -33,7 +33,7 @@ export interface Publisher {
  * @throws TypeError for a setting that is none.
  */
 export function createPublisher(options: PublisherOptions): Publisher {
-  checkNames('createPublisher', options, { ...redisNames, format: true, maxMessageBytes: true })
+  checkOptions('createPublisher', options, { ...redisNames, format: true, maxMessageBytes: true })
   const settings = settingsOf(options)
   const format = formatOf(options.format)
   const maxMessageBytes = maxMessageBytesOf(options)

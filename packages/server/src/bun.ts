@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { checkNames, maxMessageBytesOf } from '@eitherway/core'
+import { checkOptions, maxMessageBytesOf } from '@eitherway/core'
 import type { Upgrade } from '@eitherway/ws/web'
 import type { EntranceHub } from './hub.ts'
 import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
@@ -52,7 +52,7 @@ export interface BunHandler {
  * @throws TypeError for a setting that is none.
  */
 export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}): BunHandler {
-  checkNames('createBunHandler', options, entranceNames)
+  checkOptions('createBunHandler', options, entranceNames)
   const maxMessageBytes = maxMessageBytesOf(options)
   const enter = createEntrance(hub, options)
   return {

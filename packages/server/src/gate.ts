@@ -1,4 +1,11 @@
-import { authorityOf, type Gate, isSameOrigin, type Names, type NodeRequest, show } from '@eitherway/core'
+import {
+  authorityOf,
+  type Gate,
+  isSameOrigin,
+  type NodeRequest,
+  type OptionNames,
+  show,
+} from '@eitherway/core'
 import { isIPv6 } from './internet.ts'
 
 /** Which hosts are served, and whose pages. */
@@ -25,7 +32,7 @@ export interface GateOptions {
 }
 
 /** @internal */
-export const gateNames: Names<GateOptions> = {
+export const gateNames: OptionNames<GateOptions> = {
   hosts: true,
   origins: true,
   credentials: true,

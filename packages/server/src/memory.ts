@@ -2,8 +2,8 @@ import {
   type Broker,
   type BrokerListener,
   byteLength,
-  checkNames,
   checkNumber,
+  checkOptions,
   createMessage,
   type Message,
 } from '@eitherway/core'
@@ -49,7 +49,7 @@ interface Log {
  * @throws TypeError for a limit that is none.
  */
 export function memoryBroker(limits: HistoryLimits = {}): Broker {
-  checkNames('history', limits, { messages: true, bytes: true, totalBytes: true, ageMs: true })
+  checkOptions('history', limits, { messages: true, bytes: true, totalBytes: true, ageMs: true })
   const maxMessages = limit('messages', limits.messages ?? 1000)
   const maxBytes = limit('bytes', limits.bytes ?? 4 * 1024 * 1024)
   const maxTotalBytes = limit('totalBytes', limits.totalBytes ?? 64 * 1024 * 1024)

@@ -2,14 +2,14 @@ import {
   type Agreement,
   type Broker,
   type Contract,
-  checkNames,
   checkNumber,
+  checkOptions,
   checkWhole,
   defaultMaxMessageBytes,
   type Format,
   type FormatOption,
   formatOf,
-  type Names,
+  type OptionNames,
   show,
 } from '@eitherway/core'
 import type { AdmissionOptions } from './admission.ts'
@@ -119,7 +119,7 @@ export interface HubSettings {
   readonly policyOf: (channel: string) => SlowPolicy
 }
 
-const hubNames: Names<HubOptions> = {
+const hubNames: OptionNames<HubOptions> = {
   format: true,
   contract: true,
   history: true,
@@ -158,7 +158,7 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
     maxConcurrentRequests = 32,
     slow = 'disconnect',
   } = options
-  checkNames('createHub', options, hubNames)
+  checkOptions('createHub', options, hubNames)
   if (options.history !== undefined && options.broker !== undefined) {
     throw new TypeError(
       "`history` is what the hub's own broker keeps, and `broker` is another: give it to that one",

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { type Compression, checkNames, kind, type Names, type Refusal, show } from '@eitherway/core'
+import { type Compression, checkOptions, kind, type OptionNames, type Refusal, show } from '@eitherway/core'
 import { createListener as createPostListener, isTwoWay } from '@eitherway/post/server'
 import {
   createListener as createSseListener,
@@ -60,7 +60,7 @@ export function serve(hub: EntranceHub, server: NodeServer, options: ServeOption
   if (typeof path !== 'string' || !/^\/[^?#]*$/.test(path)) {
     throw new TypeError(`\`path\` must start with "/" and hold no "?" or "#", got ${show(path)}`)
   }
-  checkNames('serve', options, { ...listenersNames, path: true })
+  checkOptions('serve', options, { ...listenersNames, path: true })
   const listeners = listenersOf(hub, options)
 
   const withQuery = `${path}?`
@@ -125,11 +125,15 @@ export interface Listeners {
  * @throws TypeError for a setting that is none.
  */
 export function createListeners(hub: EntranceHub, options: ListenersOptions = {}): Listeners {
-  checkNames('createListeners', options, listenersNames)
+  checkOptions('createListeners', options, listenersNames)
   return listenersOf(hub, options)
 }
 
-const listenersNames: Names<ListenersOptions> = { ...gateNames, maxMessageBytes: true, compression: true }
+const listenersNames: OptionNames<ListenersOptions> = {
+  ...gateNames,
+  maxMessageBytes: true,
+  compression: true,
+}
 
 function listenersOf(hub: EntranceHub, options: ListenersOptions): Listeners {
   const { maxMessageBytes, compression = false } = options

@@ -1,7 +1,7 @@
 import {
   malformed,
-  type Names,
   type NodeRequest,
+  type OptionNames,
   oversized,
   type Refusal,
   type Remote,
@@ -22,7 +22,7 @@ export interface EntranceOptions extends GateOptions {
 }
 
 /** @internal */
-export const entranceNames: Names<EntranceOptions> = { ...gateNames, maxMessageBytes: true }
+export const entranceNames: OptionNames<EntranceOptions> = { ...gateNames, maxMessageBytes: true }
 
 /** Makes the WebSocket that was agreed on. @returns the answer of the handshake; `undefined` where the runtime gives it. */
 export type Shake = (upgrade: Upgrade) => Response | undefined

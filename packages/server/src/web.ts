@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { checkNames } from '@eitherway/core'
+import { checkOptions } from '@eitherway/core'
 import type { EntranceHub } from './hub.ts'
 import { createEntrance, type EntranceOptions, entranceNames, layersOf } from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
@@ -67,7 +67,7 @@ export function createHandler(
   hub: EntranceHub,
   options: HandlerOptions = {},
 ): (request: Request, info?: object | null) => Promise<Response> {
-  checkNames('createHandler', options, { ...entranceNames, upgrade: true })
+  checkOptions('createHandler', options, { ...entranceNames, upgrade: true })
   const { upgrade } = options
   const enter = createEntrance(hub, options)
   return async (request, info) => {

@@ -4,7 +4,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
-  checkNames,
+  checkOptions,
   checkToken,
   closeCode,
   closeCodeOfStatus,
@@ -53,7 +53,7 @@ const maxRedirects = 20
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function sse(options: SseOptions = {}): Transport<'one-way'> {
-  checkNames('sse', options, { headers: true, method: true, body: true, credentials: true, fetch: true })
+  checkOptions('sse', options, { headers: true, method: true, body: true, credentials: true, fetch: true })
   const { method = 'GET', body } = options
   if (body !== undefined && /^(GET|HEAD)$/i.test(method)) {
     throw new TypeError(`a ${method} request carries no body; set \`method: 'POST'\``)

@@ -4,7 +4,7 @@ import {
   ConnectError,
   type ConnectOptions,
   checkClose,
-  checkNames,
+  checkOptions,
   closeCode,
   closeCodeOfStatus,
   createEnding,
@@ -56,7 +56,7 @@ export interface WsOptions {
  * @see https://www.rfc-editor.org/rfc/rfc6455
  */
 export function ws(options: WsOptions = {}): Transport<'two-way'> {
-  checkNames('ws', options, { plain: true, WebSocket: true })
+  checkOptions('ws', options, { plain: true, WebSocket: true })
   return { name: 'ws', direction: 'two-way', connect: (url, request) => connect(url, request, options) }
 }
 

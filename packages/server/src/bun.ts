@@ -4,9 +4,10 @@
  * @packageDocumentation
  */
 import { maxMessageBytesOf } from '@eitherway/core'
+import { refusalResponse } from '@eitherway/sse/web'
 import type { Upgrade } from '@eitherway/ws/web'
 import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import { createEntrance, type EntranceOptions, noHandshake } from './web-entrance.ts'
 
 export * from './web.ts'
 
@@ -68,7 +69,9 @@ export function createBunHandler(
           request,
           protocol === '' ? { data } : { data, headers: { 'Sec-WebSocket-Protocol': protocol } },
         )
-        return isMade ? undefined : new Response('this is no handshake of WebSocket\n', { status: 400 })
+        if (isMade) return undefined
+        hub.refused(noHandshake)
+        return refusalResponse(noHandshake)
       })
     },
     websocket: {

@@ -4,8 +4,9 @@
  *
  * @packageDocumentation
  */
+import { refusalResponse } from '@eitherway/sse/web'
 import type { Hub } from './hub.ts'
-import { createEntrance, type EntranceOptions } from './web-entrance.ts'
+import { createEntrance, type EntranceOptions, noHandshake } from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
 
 export type {
@@ -76,13 +77,26 @@ export function createHandler(
       upgrade &&
         ((agreed) => {
           const { protocol } = agreed
-          const made = upgrade(request, protocol === '' ? {} : { protocol })
-          openOn(made.socket, agreed)
-          return made.response
+          try {
+            const made = upgrade(request, protocol === '' ? {} : { protocol })
+            openOn(made.socket, agreed)
+            return made.response
+          } catch (error) {
+            if (isWhole(request)) throw error
+            // Deno's way to say so.
+            hub.refused(noHandshake)
+            return refusalResponse(noHandshake)
+          }
         }),
     )
     return response as Response
   }
+}
+
+/** Whether a handshake has all of its headers, so that whatever fails is not the client's fault. */
+function isWhole({ headers }: Request): boolean {
+  const names = ['Sec-WebSocket-Key', 'Sec-WebSocket-Version']
+  return /\bupgrade\b/i.test(headers.get('Connection') ?? '') && names.every((name) => headers.has(name))
 }
 
 /** As much of what is handed over beside a request as may be, or hold, Bun's server. */

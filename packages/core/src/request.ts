@@ -6,7 +6,7 @@ import type { Arrival, Refusal, Remote } from './transport.ts'
 export const maxTargetBytes = 8192
 
 /** Longest `Host` of a request, in characters: DNS has no longer name, and a port has five digits. */
-export const maxHostLength = 260
+const maxHostLength = 260
 
 /** Most parameters of a query, and with them most channels of one peer. */
 export const maxParameters = 1000

@@ -5,6 +5,9 @@ import type { Arrival, Refusal, Remote } from './transport.ts'
 /** Longest target of a request: its path and query, in bytes. */
 export const maxTargetBytes = 8192
 
+/** Longest `Host` of a request, in characters: DNS has no longer name, and a port has five digits. */
+const maxHostLength = 260
+
 /** Most parameters of a query, and with them most channels of one peer. */
 export const maxParameters = 1000
 
@@ -22,6 +25,8 @@ function makesUrl(target: string, host: string | undefined): boolean {
   if (!target.startsWith('/')) return false
   // Nearly all requests name the same host, and to parse it costs more than all the rest of an arrival.
   if (host === lastHost) return true
+  // An engine takes the square of a host's length to find out what it is called in ASCII.
+  if (host !== undefined && host.length > maxHostLength) return false
   // A name or an address and a port: anything else in a `Host` would leak into the path, the query or a password.
   if (host !== undefined && !/^(?:[^\s:/?#@\\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?$/i.test(host)) return false
   // Whatever follows a host that makes a URL makes one: what cannot stand there is escaped.

@@ -16,7 +16,8 @@ export function webRequest(
   remote?: Remote,
   encrypted?: boolean,
 ): NodeRequest {
-  const { host, pathname, search, protocol } = new URL(url)
+  // Bun hands over the bare target where the `Host` makes no URL of it. It is malformed then, as no path is.
+  const { host, pathname, search, protocol } = URL.canParse(url) ? new URL(url) : nowhere
   const given: Record<string, string> = Object.create(null)
   const rawHeaders: string[] = []
   for (const [name, value] of headers) {
@@ -32,3 +33,5 @@ export function webRequest(
   }
   return { method, url: pathname + search, headers: given, rawHeaders, socket }
 }
+
+const nowhere = { host: '', pathname: '', search: '', protocol: '' }

@@ -146,7 +146,8 @@ async function leftOver(before: readonly string[]): Promise<readonly string[]> {
   return left
 }
 
-function linkOf(socket: Socket): HostileLink {
+/** A link of raw bytes. */
+export function linkOf(socket: Socket): HostileLink {
   let text = ''
   let wake = () => {}
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))

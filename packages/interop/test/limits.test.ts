@@ -17,6 +17,15 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],
   'the body of a POST': ['post/src/links.ts', 'minBodyBytes'],
   'bodies that are being read, of all links': ['post/src/body.ts', 'maxReadingBytes'],
+  'links about which the other [nodes](scaling.md) are being asked, before the first body of each is read': [
+    'post/src/neighbours.ts',
+    'maxMeetings',
+  ],
+  'bodies that are on their way to other nodes, until these answer': [
+    'post/src/neighbours.ts',
+    'maxCarriedBytes',
+  ],
+  'pieces in which a body comes, besides one for each 16 bytes': ['post/src/body.ts', 'freePieces'],
   'lines of a body with a field that there is not': ['post/src/link.ts', 'maxStrayLines'],
   'POSTs of one link at a time': ['post/src/links.ts', 'maxPosts'],
   'time for the body of a POST to come': ['post/src/links.ts', 'bodyMs'],
@@ -27,6 +36,7 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   ],
   'levels of what a peer sends': ['server/src/options.ts', 'maxDepth'],
   'path and query': ['core/src/request.ts', 'maxTargetBytes'],
+  'characters of `Host`': ['core/src/request.ts', 'maxHostLength'],
   'parameters, and with them channels of one peer': ['core/src/request.ts', 'maxParameters'],
   'name of a channel or event': ['core/src/message.ts', 'maxNameBytes'],
   'name of a request': ['core/src/call.ts', 'maxRequestNameBytes'],

@@ -26,6 +26,10 @@ const maxReadingBytes = 64 * 1024 * 1024
 /** What a piece costs beside its bytes, which may be one: it stays a piece until all of the text is there. */
 const pieceBytes = 32
 
+/** Pieces in which a body may come whatever their size. Beyond, they hold so many bytes on average, as any network makes them. */
+const freePieces = 1_000
+const leastPieceBytes = 16
+
 /**
  * Reads the text of a body, or says why not. Where all bodies together are too much, the largest is given up: whoever sends little
  * is not kept from it by those who send much, and slowly.
@@ -64,6 +68,7 @@ export function readBody(
       const decoder = new TextDecoder('utf-8', { fatal: true })
       const chunks = body[Symbol.asyncIterator]()
       let bytes = 0
+      let pieces = 0
       while (!isOver) {
         const { done, value } = await chunks.next()
         if (isOver) break
@@ -76,6 +81,8 @@ export function readBody(
         }
         bytes += value.byteLength
         if (bytes > maxBytes) return tooLarge(maxBytes)
+        pieces += 1
+        if (pieces > freePieces + bytes / leastPieceBytes) return inCrumbs
         count(budget, reading, value.byteLength + pieceBytes)
       }
       return ''
@@ -83,6 +90,11 @@ export function readBody(
 
     read().then(reading.end, () => reading.end({ status: 400, reason: 'the body broke off' }))
   })
+}
+
+const inCrumbs: Refusal = {
+  status: 400,
+  reason: `the body comes in over ${freePieces} pieces of less than ${leastPieceBytes} bytes on average`,
 }
 
 function count(budget: Budget, reading: Reading, bytes: number): void {

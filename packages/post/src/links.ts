@@ -7,7 +7,8 @@
 import { type Accept, maxMessageBytesOf, type Refusal, type Relay } from '@eitherway/core'
 import { type Budget, readBody, tooLarge } from './body.ts'
 import { gone, PostConnection, type Taken } from './link.ts'
-import { highWaterBytes, holdMs, mediaType } from './wire.ts'
+import { createNeighbours, type Question } from './neighbours.ts'
+import { holdMs, mediaType } from './wire.ts'
 
 export type { Taken } from './link.ts'
 export { isTwoWay, linkHeader, seqHeader } from './wire.ts'
@@ -63,10 +64,7 @@ export interface Links {
 /** POSTs of one link at a time. An honest client has one under way, and another where an answer was lost. */
 const maxPosts = 4
 
-/** How long another node may take to answer: as long as it holds an answer back, and some more. */
-const relayMs: number = holdMs + 5_000
-
-/** Links that are remembered for it. */
+/** Links that are remembered because their server gave no answer. */
 const maxStrays = 100
 
 const lacksRelay =
@@ -88,6 +86,7 @@ export function createLinks(options: LinksOptions = {}): Links {
   const links = new Map<string, PostConnection>()
   const posts = new Map<string, number>()
   const budget: Budget = { bytes: 0, readings: new Set() }
+  const neighbours = relay && createNeighbours(relay, stray)
 
   async function take({ proof, seq, text }: Question): Promise<Taken | Refusal> {
     const link = links.get(proof)
@@ -110,22 +109,10 @@ export function createLinks(options: LinksOptions = {}): Links {
     strays?.add(proof)
   }
 
-  async function ask(other: string, question: Question): Promise<Taken | Refusal> {
-    if (relay === undefined) return gone
-    try {
-      const text = await relay.ask(other, JSON.stringify(question), AbortSignal.timeout(relayMs))
-      return JSON.parse(text) as Taken | Refusal
-    } catch (cause) {
-      stray(question.proof, cause)
-      // Of a node that is gone, one that is late and a broker that is: the client comes again, and learns by its stream which.
-      return { status: 503, reason: 'the server that has this link gives no answer', retryAfterMs: 1000 }
-    }
-  }
-
   async function receive(post: Post): Promise<Taken | Refusal> {
     const asked = check(post, maxBytes)
     if ('status' in asked) return asked
-    if (asked.node !== node && relay === undefined) return gone
+    if (asked.node !== node && neighbours === undefined) return gone
     const proof = await prove(post.key as string, post.authorization)
     if (asked.node === node && !links.has(proof)) return gone
     const under = posts.get(proof) ?? 0
@@ -134,16 +121,15 @@ export function createLinks(options: LinksOptions = {}): Links {
     }
     posts.set(proof, under + 1)
     try {
-      if (asked.node !== node && !(Number(post.contentLength) <= highWaterBytes)) {
-        // Whoever makes up a name of a node must not have us carry megabytes to nobody.
-        const known = await ask(asked.node, { proof, seq: 1, text: '' })
-        if ('status' in known) return known
-      }
+      const unknown = asked.node === node ? undefined : await neighbours?.meet(asked.node, proof)
+      if (unknown !== undefined) return unknown
       const text = await readBody(post.body, { maxBytes, bodyMs, budget })
       if (typeof text !== 'string') return text
       if (!isWhole(text)) return halfBlock
       const question = { proof, seq: asked.seq, text }
-      return await (asked.node === node ? take(question) : ask(asked.node, question))
+      return asked.node === node || neighbours === undefined
+        ? await take(question)
+        : await neighbours.ask(asked.node, question)
     } finally {
       const left = (posts.get(proof) ?? 1) - 1
       if (left === 0) posts.delete(proof)
@@ -170,13 +156,6 @@ export function createLinks(options: LinksOptions = {}): Links {
     receive,
     leave: () => leave?.(),
   }
-}
-
-/** What one node asks another. Neither the key nor what was shown with it leaves the node to which they came. */
-interface Question {
-  readonly proof: string
-  readonly seq: number
-  readonly text: string
 }
 
 /** What is wrong with the head of a POST; otherwise what it says. */

@@ -4,9 +4,10 @@
  * @packageDocumentation
  */
 import { checkOptions, maxMessageBytesOf } from '@eitherway/core'
+import { refusalResponse } from '@eitherway/sse/web'
 import type { Upgrade } from '@eitherway/ws/web'
 import type { EntranceHub } from './hub.ts'
-import { createEntrance, type EntranceOptions, entranceNames } from './web-entrance.ts'
+import { createEntrance, type EntranceOptions, entranceNames, noHandshake } from './web-entrance.ts'
 
 export * from './web.ts'
 
@@ -66,7 +67,9 @@ export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}
           request,
           protocol === '' ? { data } : { data, headers: { 'Sec-WebSocket-Protocol': protocol } },
         )
-        return isMade ? undefined : new Response('this is no handshake of WebSocket\n', { status: 400 })
+        if (isMade) return undefined
+        hub.refused(noHandshake)
+        return refusalResponse(noHandshake)
       })
     },
     websocket: {

@@ -104,9 +104,18 @@ export function createEntrance(hub: EntranceHub, options: EntranceOptions): Entr
     }
     if (shake === undefined || !isUpgrade(asked)) return answerTo(request, info, asked)
     const agreed = await sources.during(info ?? request, () => agree(asked))
-    return 'status' in agreed ? refusalResponse(agreed) : shake(agreed)
+    return 'status' in agreed ? refuseUpgrade(agreed) : shake(agreed)
   }
 }
+
+function refuseUpgrade(refusal: Refusal): Response {
+  const response = refusalResponse(refusal)
+  if (refusal.status === 426) response.headers.set('Sec-WebSocket-Version', '13')
+  return response
+}
+
+/** What is answered where the runtime makes no WebSocket of a request that asks for one. @internal */
+export const noHandshake: Refusal = { status: 400, reason: 'this is no handshake of WebSocket' }
 
 const headerOf = ({ headers }: NodeRequest, name: string) => headers[name.toLowerCase()] as string | undefined
 

@@ -5,8 +5,9 @@
  * @packageDocumentation
  */
 import { checkOptions } from '@eitherway/core'
+import { refusalResponse } from '@eitherway/sse/web'
 import type { EntranceHub } from './hub.ts'
-import { createEntrance, type EntranceOptions, entranceNames, layersOf } from './web-entrance.ts'
+import { createEntrance, type EntranceOptions, entranceNames, layersOf, noHandshake } from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
 
 export type {
@@ -78,13 +79,26 @@ export function createHandler(
       upgrade &&
         ((agreed) => {
           const { protocol } = agreed
-          const made = upgrade(request, protocol === '' ? {} : { protocol })
-          openOn(made.socket, agreed)
-          return made.response
+          try {
+            const made = upgrade(request, protocol === '' ? {} : { protocol })
+            openOn(made.socket, agreed)
+            return made.response
+          } catch (error) {
+            if (isWhole(request)) throw error
+            // Deno's way to say so.
+            hub.refused(noHandshake)
+            return refusalResponse(noHandshake)
+          }
         }),
     )
     return response as Response
   }
+}
+
+/** Whether a handshake has all of its headers, so that whatever fails is not the client's fault. */
+function isWhole({ headers }: Request): boolean {
+  const names = ['Sec-WebSocket-Key', 'Sec-WebSocket-Version']
+  return /\bupgrade\b/i.test(headers.get('Connection') ?? '') && names.every((name) => headers.has(name))
 }
 
 /** Bun ends an answer that says nothing for ten seconds, a stream too. Its server can be told for one request. */

@@ -87,6 +87,20 @@ const attacks: readonly Attack[] = [
     at: ['a stream', ...upgrades],
   },
   {
+    what: 'a Host of 15,000 letters that ASCII has not',
+    change: put(`Host: ${'\xe0\xe9\xee\xf5\xfc'.repeat(3000)}`),
+    status: 400,
+    at: ['a stream', ...upgrades],
+    says: 'no valid URL',
+  },
+  {
+    what: 'a Host of 261 characters',
+    change: put(`Host: ${'a.'.repeat(130)}a`),
+    status: 400,
+    at: ['a stream', ...upgrades],
+    says: 'no valid URL',
+  },
+  {
     what: 'two Origins',
     change: (head) => add('Origin: http://test', 'Origin: https://evil.example')(drop('Origin')(head)),
     status: 400,

@@ -134,6 +134,39 @@ test('what waits when its peer leaves never runs', async () => {
   expect(hub.peers.size).toBe(0)
 })
 
+test('handlers that hang hold up their own peer and nobody else, and are told when it leaves', async () => {
+  const { hub, connection } = await open()
+  const other = await linked(hub.accept, { direction: 'two-way' }).connect(new URL('http://test/live'), {
+    lastEventId: '',
+    channels: [],
+    signal: new AbortController().signal,
+  })
+  let aborted = 0
+  hub.onRequest('hang', (_, { signal }) => {
+    signal.addEventListener('abort', () => {
+      aborted += 1
+    })
+    return new Promise(() => undefined)
+  })
+  hub.onRequest('ask', (data) => data)
+  const block = JSON.stringify('x'.repeat(30_000))
+  for (let number = 1; number <= 40; number += 1) {
+    connection.send(callMessage({ type: 'request', number, name: 'hang', data: block })).catch(() => {
+      // The link ends before it is read.
+    })
+  }
+  // 32 of them run, two wait, and the third that waits is the last that is read.
+  await expect.poll(() => hub.stats().requests).toBe(35)
+  await ask(other, 1)
+  const frames = other[Symbol.asyncIterator]()
+  expect(await nextMessage(frames)).toMatchObject({ event: '~reply:1' })
+  expect(hub.stats().requests).toBe(36)
+  connection.close()
+  await expect.poll(() => aborted).toBe(32)
+  expect(hub.peers.size).toBe(1)
+  await hub.close()
+})
+
 test.each([0, -1, 1.5, Number.NaN])('`maxConcurrentRequests: %d` is refused', (maxConcurrentRequests) => {
   expect(() => createHub({ maxConcurrentRequests })).toThrow(
     '`maxConcurrentRequests` must be a whole number of 1 or more',

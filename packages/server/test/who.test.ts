@@ -260,6 +260,23 @@ describe('channels that are not open to a peer', () => {
   })
 })
 
+test('a channel that is taken from a peer while it is away is not replayed to it', async () => {
+  const open = new Set(['news', 'team'])
+  const { hub, stream, socket } = await start<unknown>({
+    authorizeChannel: (_, channel) => open.has(channel),
+  })
+  const id = await hub.publish('team', 'before')
+  expect(await stream(`?channel=news&channel=team&lastEventId=${id}`)).toMatchObject({ statusCode: 200 })
+  await hub.publish('team', 'secret')
+  open.delete('team')
+  for (const query of [`?channel=team&lastEventId=${id}`, `?channel=news&channel=team&lastEventId=${id}`]) {
+    const text = 'the channel "team" is not open to you'
+    expect(await stream(query)).toEqual({ status: 403, retryAfter: undefined, text })
+    expect(await socket(query, false)).toEqual({ status: 403, retryAfter: undefined, text })
+    expect(await socket(query)).toEqual({ status: 4503, retryAfter: undefined, text })
+  }
+})
+
 describe('an end that authorize names', () => {
   test('in the past is a 401', async () => {
     const { stream, socket } = await start({ authorize: () => ({ context: 1, expiresAt: Date.now() }) })

@@ -130,7 +130,7 @@ class WebConnection extends AcceptedLink implements Accepted {
           this.#controller = controller
         },
         pull: () => this.#pulled(),
-        cancel: () => this.#gone(),
+        cancel: () => this.#cancelled(),
       },
       { highWaterMark: highWaterBytes, size: ({ byteLength }) => byteLength },
     )
@@ -201,6 +201,12 @@ class WebConnection extends AcceptedLink implements Accepted {
     const controller = this.#controller
     this.#letGo()
     controller?.error(new Error('the client did not read the end of the stream in time'))
+  }
+
+  /** By now the stream says that it wants nothing, as one does that is full. */
+  #cancelled(): void {
+    this.#total ??= this.#written
+    this.#gone()
   }
 
   #gone(): void {

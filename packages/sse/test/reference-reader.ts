@@ -54,7 +54,8 @@ export function asSeen(frames: readonly Frame[]): Seen[] {
   for (const frame of frames) {
     if (frame.type === 'message') {
       lastEventId = frame.message.id || lastEventId
-      seen.push({ ...frame.message, id: lastEventId })
+      // The words of a request cross as messages, and no page has a listener for them.
+      if (!frame.message.event.startsWith('~')) seen.push({ ...frame.message, id: lastEventId })
     }
     if (frame.type === 'position') lastEventId = frame.id
     if (frame.type === 'hello' || frame.type === 'gap') lastEventId = frame.id || lastEventId

@@ -78,7 +78,7 @@ export function createUpgrader(
   const { gate, onRefused } = options
   const maxMessageBytes = maxMessageBytesOf(options)
   return async (asked) => {
-    const improper = malformed(asked) ?? notUpgrade(asked)
+    const improper = malformed(asked) ?? malformedUpgrade(asked)
     const arrival = improper === undefined ? requestArrival(asked) : undefined
     if (arrival === undefined) {
       const refusal = improper ?? { status: 400, reason: 'the request names no valid URL' }
@@ -99,11 +99,15 @@ export function isUpgrade({ headers }: NodeRequest): boolean {
   return (headers['upgrade'] as string | undefined)?.toLowerCase() === 'websocket'
 }
 
-/** The runtime has looked at the rest of the handshake, or will. */
-function notUpgrade({ method }: NodeRequest): Refusal | undefined {
-  return method === 'GET'
-    ? undefined
-    : { status: 405, reason: `an upgrade is asked for by GET, not ${method}` }
+/** What is wrong with a handshake, as far as it is shown: some runtimes keep its headers to themselves. */
+function malformedUpgrade({ method, headers }: NodeRequest): Refusal | undefined {
+  if (method !== 'GET') return { status: 405, reason: `an upgrade is asked for by GET, not ${method}` }
+  const { 'sec-websocket-version': version = '13', 'sec-websocket-key': key } = headers
+  if (version !== '13') return { status: 426, reason: 'the version of WebSocket here is 13' }
+  if (key !== undefined && !/^[+/0-9A-Za-z]{22}==$/.test(key as string)) {
+    return { status: 400, reason: 'sec-websocket-key must be 16 bytes in Base64' }
+  }
+  return undefined
 }
 
 function offersOurs({ headers }: NodeRequest): boolean {

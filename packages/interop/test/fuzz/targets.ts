@@ -1,5 +1,6 @@
 import { eventStream, publishing, webSocketMessage } from './codecs.ts'
 import { depth, durations, gateSettings, positions } from './limits.ts'
+import { posting } from './posting.ts'
 import { served } from './served.ts'
 import type { Target } from './target.ts'
 
@@ -8,6 +9,7 @@ export const targets: readonly Target[] = [
   webSocketMessage,
   publishing,
   served,
+  posting,
   depth,
   positions,
   durations,

@@ -3,7 +3,7 @@ import { PublishError, replyCode } from './errors.ts'
 import { publishLua } from './lua.ts'
 import { persist } from './patience.ts'
 import { fromEntryId, idsOf } from './position.ts'
-import { maxBatch, type Outbound, type Placed, pack } from './record.ts'
+import { type Group, maxBatch, pack } from './record.ts'
 import { type Asking, createScript, runKnowing } from './script.ts'
 
 /** What one process publishes: all that comes within one turn, or while Redis is at work, in one step. */
@@ -22,15 +22,25 @@ export interface PublishingOptions extends Asking {
   readonly ready: () => Promise<unknown>
 }
 
-interface Waiting extends Outbound {
-  readonly channel: string
-  readonly cost: number
+/** What is stored in one step, or not at all. */
+interface Batch {
+  readonly groups: Map<string, Group>
+  count: number
+  /** Of data. */
+  bytes: number
+  /** In memory. */
+  cost: number
+  /** No more is added from then on: nobody's time is to be much shorter than the others'. */
+  readonly openUntil: number
+  /** When it is given up. */
   readonly until: number
-  resolve(id: string): void
+  /** Fulfils with what makes the id of a place. */
+  readonly stored: Promise<(place: number) => string>
+  resolve(idOf: (place: number) => string): void
   reject(error: Error): void
 }
 
-/** A batch has about so many bytes. */
+/** A batch has about so many bytes of data. */
 const maxBatchBytes = 256 * 1024
 
 /** What the log keeps for nodes that lag behind. */
@@ -42,7 +52,7 @@ const script = createScript(publishLua)
 export function createPublishing(options: PublishingOptions): Publishing {
   const { settings, knowledge, writer, ready } = options
   const { keys, timeoutMs, maxQueuedBytes } = settings
-  let queue: Waiting[] = []
+  const queue: Batch[] = []
   let bytes = 0
   let batches = 0
   let isAtWork = false
@@ -65,23 +75,52 @@ export function createPublishing(options: PublishingOptions): Publishing {
       )
     }
     bytes += cost
-    return new Promise((resolve, reject) => {
-      queue.push({
-        channel,
-        event,
-        data,
-        dataBytes,
-        cost,
-        until: performance.now() + timeoutMs,
-        resolve,
-        reject,
-      })
-      if (queue.length === 1) watch()
-      if (isAtWork) return
+    const batch = openBatch()
+    const place = batch.count
+    batch.count += 1
+    batch.bytes += dataBytes
+    batch.cost += cost
+    let group = batch.groups.get(channel)
+    if (group === undefined) {
+      group = { places: [], events: [], data: [], dataBytes: [] }
+      batch.groups.set(channel, group)
+    }
+    group.places.push(place)
+    group.events.push(event)
+    group.data.push(data)
+    group.dataBytes.push(dataBytes)
+    return batch.stored.then((idOf) => idOf(place))
+  }
+
+  /** The last that waits, or another behind it. */
+  function openBatch(): Batch {
+    const last = queue.at(-1)
+    const now = performance.now()
+    if (last !== undefined && last.count < maxBatch && last.bytes < maxBatchBytes && now < last.openUntil) {
+      return last
+    }
+    let settle: Pick<Batch, 'resolve' | 'reject'> | undefined
+    const stored = new Promise<(place: number) => string>((resolve, reject) => {
+      settle = { resolve, reject }
+    })
+    const batch: Batch = {
+      groups: new Map(),
+      count: 0,
+      bytes: 0,
+      cost: 0,
+      openUntil: now + timeoutMs / 50,
+      until: now + timeoutMs,
+      stored,
+      ...(settle as unknown as Pick<Batch, 'resolve' | 'reject'>),
+    }
+    queue.push(batch)
+    if (queue.length === 1) watch()
+    if (!isAtWork) {
       isAtWork = true
       // After all other microtasks, those included that they add: who awaits each of a burst has it in one batch as well.
       queueMicrotask(() => process.nextTick(() => void work()))
-    })
+    }
+    return batch
   }
 
   /** Those who wait for their turn wait no longer than the others. */
@@ -92,62 +131,49 @@ export function createPublishing(options: PublishingOptions): Publishing {
     timer = setTimeout(
       () => {
         const now = performance.now()
-        const late = queue.findIndex(({ until }) => until > now)
-        const given = queue.splice(0, late === -1 ? queue.length : late)
-        for (const waiting of given) bytes -= waiting.cost
         const error = refused(`Redis took nothing for ${timeoutMs} ms; nothing was published`)
-        for (const waiting of given) waiting.reject(error)
+        giveUp((batch) => batch.until <= now, error)
         watch()
       },
       Math.max(1, first.until - performance.now()),
     )
   }
 
+  /** The oldest, as long as that holds of them. */
+  function giveUp(isOver: (batch: Batch) => boolean, error: Error): void {
+    const left = queue.findIndex((batch) => !isOver(batch))
+    for (const batch of queue.splice(0, left === -1 ? queue.length : left)) {
+      bytes -= batch.cost
+      batch.reject(error)
+    }
+  }
+
   async function work(): Promise<void> {
     try {
       await ready()
     } catch (cause) {
-      const error = refused(`Redis could not be asked where it stands; nothing was published`, cause)
-      for (const waiting of take(queue.length)) waiting.reject(error)
+      giveUp(() => true, refused(`Redis could not be asked where it stands; nothing was published`, cause))
     }
-    while (queue.length > 0) await store(takeBatch())
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
+      watch()
+      await store(batch)
+    }
     isAtWork = false
   }
 
-  function take(count: number): Waiting[] {
-    const batch = queue.slice(0, count)
-    queue = queue.slice(count)
-    watch()
-    return batch
-  }
-
-  function takeBatch(): Waiting[] {
-    let count = 0
-    for (let size = 0; count < queue.length && count < maxBatch && size < maxBatchBytes; count += 1) {
-      size += (queue[count] as Waiting).cost
-    }
-    return take(count)
-  }
-
-  async function store(batch: Waiting[]): Promise<void> {
+  async function store(batch: Batch): Promise<void> {
     batches += 1
-    const number = batches
-    const channels = new Map<string, Placed<Outbound>[]>()
-    for (const [place, message] of batch.entries()) {
-      const all = channels.get(message.channel)
-      if (all === undefined) channels.set(message.channel, [{ place, message }])
-      else all.push({ place, message })
-    }
-    const groups = [...channels].map(([channel, all]) => pack(channel, all))
+    const number = String(batches)
+    const groups = [...batch.groups].map(([channel, group]) => pack(channel, group))
     const names = [keys.meta, keys.log, keys.logs, keys.fresh, keys.writer(writer)]
-    for (const channel of channels.keys()) names.push(keys.channel(channel))
+    for (const channel of batch.groups.keys()) names.push(keys.channel(channel))
     const { maxMessages, maxBytes, maxTotalBytes, maxAgeMs } = settings
     const outcome = await persist(
-      Math.max(1, (batch[0] as Waiting).until - performance.now()),
+      Math.max(1, batch.until - performance.now()),
       async (ms) => {
         const args = [
           ...[maxMessages, maxBytes, maxTotalBytes, maxAgeMs, maxLogBytes],
-          ...[String(number), String(batch.length)],
+          ...[number, String(batch.count)],
           ...groups,
         ]
         const reply = String(await runKnowing(script, options, names, args, ms))
@@ -157,20 +183,15 @@ export function createPublishing(options: PublishingOptions): Publishing {
       },
       () => hasEnded,
     )
-    for (const { cost } of batch) bytes -= cost
-    if ('value' in outcome) {
-      const { epoch, number: last } = outcome.value
-      knowledge.store(outcome.value)
-      const idOf = idsOf(epoch)
-      let at = last - batch.length
-      for (const { resolve } of batch) {
-        at += 1
-        resolve(idOf(at))
-      }
+    bytes -= batch.cost
+    if (!('value' in outcome)) {
+      batch.reject(errorOf(outcome.cause, outcome.mayBeDone))
       return
     }
-    const error = errorOf(outcome.cause, outcome.mayBeDone)
-    for (const { reject } of batch) reject(error)
+    knowledge.store(outcome.value)
+    const idOf = idsOf(outcome.value.epoch)
+    const first = outcome.value.number - batch.count + 1
+    batch.resolve((place) => idOf(first + place))
   }
 
   function errorOf(cause: unknown, mayBePublished: boolean): PublishError {
@@ -197,11 +218,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
     end() {
       hasEnded = true
       clearTimeout(timer)
-      const error = refused('the broker is closed; nothing was published')
-      for (const waiting of queue.splice(0)) {
-        bytes -= waiting.cost
-        waiting.reject(error)
-      }
+      giveUp(() => true, refused('the broker is closed; nothing was published'))
     },
   }
 }

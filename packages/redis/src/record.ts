@@ -9,50 +9,51 @@ import type { Message } from '@eitherway/core'
 /** A batch has at most so many messages. */
 export const maxBatch = 1_000
 
-/** A message on its way into Redis. */
-export interface Outbound {
-  readonly event: string
-  readonly data: string | Uint8Array
-  readonly dataBytes: number
-}
-
-/** A message, and its place within its batch. */
-export interface Placed<T> {
-  readonly place: number
-  readonly message: T
+/** What a batch brings to one channel, a list for each of what is known of a message. */
+export interface Group {
+  /** Within the batch. */
+  readonly places: number[]
+  readonly events: string[]
+  readonly data: (string | Uint8Array)[]
+  readonly dataBytes: number[]
 }
 
 /** @param channel - and the events: checked names, of at most 255 bytes. */
-export function pack(channel: string, all: readonly Placed<Outbound>[]): Buffer {
+export function pack(channel: string, { places, events, data, dataBytes }: Group): Buffer {
+  const count = places.length
   const channelBytes = Buffer.byteLength(channel)
-  const named = all.map(({ message: { event } }) => (event === channel ? 0 : Buffer.byteLength(event)))
-  let length = channelBytes + 3
-  for (const [at, { message }] of all.entries()) length += 8 + (named[at] as number) + message.dataBytes
+  const named = events.map((event) => (event === channel ? 0 : Buffer.byteLength(event)))
+  let length = channelBytes + 3 + 8 * count
+  for (let at = 0; at < count; at += 1) length += (named[at] as number) + (dataBytes[at] as number)
   const group = Buffer.allocUnsafe(length)
   group[0] = channelBytes
   group.write(channel, 1)
-  let index = group.writeUInt16BE(all.length, channelBytes + 1)
-  let to = index + 6 * all.length
+  let index = group.writeUInt16BE(count, channelBytes + 1)
+  let to = index + 6 * count
   let bytes = 0
-  for (const [at, { place, message }] of all.entries()) {
-    const { event, data, dataBytes } = message
+  for (let at = 0; at < count; at += 1) {
+    const one = data[at] as string | Uint8Array
     const nameBytes = named[at] as number
-    bytes += dataBytes
-    index = group.writeUInt32BE(bytes, group.writeUInt16BE(place, index))
-    group[to] = typeof data === 'string' ? 0 : 1
+    const size = dataBytes[at] as number
+    bytes += size
+    index = group.writeUInt32BE(bytes, group.writeUInt16BE(places[at] as number, index))
+    group[to] = typeof one === 'string' ? 0 : 1
     group[to + 1] = nameBytes
-    if (nameBytes > 0) group.write(event, to + 2)
+    if (nameBytes > 0) group.write(events[at] as string, to + 2)
     to += 2 + nameBytes
-    if (typeof data === 'string') group.write(data, to)
-    else group.set(data, to)
-    to += dataBytes
+    if (typeof one === 'string') group.write(one, to)
+    else group.set(one, to)
+    to += size
   }
   return group
 }
 
 /** A message of a batch. */
-export interface Unpacked extends Placed<Message> {
+export interface Unpacked {
+  /** Within the batch. */
+  readonly place: number
   readonly channel: string
+  readonly message: Message
 }
 
 /**

@@ -320,7 +320,7 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
       if (closed !== undefined)
         throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
       checkName('channel', channel)
-      checkName('event', event)
+      if (event !== channel) checkName('event', event)
       const encoded = format.encode(data)
       const size = byteLength(encoded)
       if (size > maxMessageBytes) {

@@ -127,7 +127,8 @@ local function shown(found)
   return table.concat({ text(found.bytes), idOf(found.e, found.n), text(found.count), text(found.skipped), text(found.since) }, ' ')
 end
 
-local function save(found) call('HSET', logs, found.key, shown(found)) end
+-- Where nothing was taken away before, a Redis that is full refuses it: then all is as it was, and is found again.
+local function save(found) redis.pcall('HSET', logs, found.key, shown(found)) end
 
 -- The oldest go, until so many messages and so many bytes are gone.
 local function evict(found, messages, size)
@@ -205,7 +206,7 @@ local function evictStale(maxTotal, oldest)
 end
 
 local function saveAll()
-  call('HSET', meta, 'number', text(number), 'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN))
+  redis.pcall('HSET', meta, 'number', text(number), 'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN))
 end
 `
 

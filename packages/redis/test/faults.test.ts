@@ -216,6 +216,42 @@ describe.skipIf(!hasRedis)('when Redis', () => {
   })
 })
 
+describe.skipIf(!hasRedis)('a Redis that is full for longer than history is kept', () => {
+  test('says that what was kept is gone, and goes on when there is room', async () => {
+    await using redis = await startRedis()
+    await using node = startNode(pattern(redis.port), { history: { ageMs: 100 } })
+    const position = await node.broker.position()
+    for (const data of ['1', '2']) await node.hub.publish('a', data)
+    await redis.command('CONFIG', 'SET', 'maxmemory', '1')
+    await eventually(async () => (await node.broker.history(['a'], position)).gap !== undefined)
+    const { messages, gap } = await node.broker.history(['a'], position)
+    expect({ messages, gap }).toEqual({ messages: [], gap: { reason: 'evicted', channels: ['a'] } })
+    // Nodes have asked how it is, and given up what is old.
+    await eventually(async () => (await redis.command('XLEN', '{eitherway}:channel:a')) === 0)
+    await redis.command('CONFIG', 'SET', 'maxmemory', '0')
+    const id = await node.hub.publish('a', '3')
+    expect((await node.broker.history(['a'], await node.broker.position())).messages).toEqual([])
+    expect(id).toMatch(/-3$/)
+    expect(node.errors).toEqual([])
+  })
+})
+
+describe.skipIf(!hasRedis)('a Redis that is full', () => {
+  test('is read where only what is older was evicted', async () => {
+    await using redis = await startRedis()
+    await using node = startNode(pattern(redis.port), { history: { messages: 1, ageMs: 1_000 } })
+    await node.hub.publish('a', '1')
+    const since = performance.now()
+    await eventually(() => performance.now() - since > 700)
+    const id = await node.hub.publish('a', '2')
+    await redis.command('CONFIG', 'SET', 'maxmemory', '1')
+    // The one that was evicted is over its age now, and the one that is kept is not.
+    await eventually(() => performance.now() - since > 1_050)
+    const { messages, gap } = await node.broker.history(['a'], id.replace(/2$/, '1'))
+    expect([messages.map(({ data }) => data), gap]).toEqual([['"2"'], undefined])
+  })
+})
+
 describe.skipIf(!hasRedis)('failed over to a replica', () => {
   async function startPair() {
     const primary = await startRedis('--repl-diskless-sync-delay', '0')

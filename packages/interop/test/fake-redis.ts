@@ -12,6 +12,8 @@ export interface FakeRedis {
   forgetAnswers(count: number): void
   /** Nothing is done for so long. */
   pause(ms: number): void
+  /** For so long it refuses whatever takes memory, unless a script has begun to write. */
+  fill(ms: number): void
   /** Nobody listens for so long; then it is another process, with the data of some time ago. */
   restart(downMs: number, data: 'all' | 'none' | Snapshot): void
   /** What it holds now. */
@@ -44,11 +46,14 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
   let micros = 0
   let isDown = false
   let pausedUntil = 0
+  let fullUntil = 0
+  /** The script that runs has written. */
+  let isDirty = false
   let forgetting = 0
   let delay = delayMs
   const wires = new Set<() => void>()
   const readers = new Set<() => void>()
-  const lua = createLua((args) => perform(args))
+  const lua = createLua((args) => admit(args))
   const scripts = new Map<string, string>()
 
   function read<T extends Value>(key: string): T | undefined {
@@ -83,6 +88,14 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
     )
     if (isReverse) found.reverse()
     return found.slice(0, count)
+  }
+
+  function admit(args: readonly string[]): Reply {
+    const [name = ''] = args
+    if (takesMemory.has(name) && !isDirty && performance.now() < fullUntil)
+      throw new Error("OOM command not allowed when used memory > 'maxmemory'.")
+    if (takesMemory.has(name) || frees.has(name)) isDirty = true
+    return perform(args)
   }
 
   function perform([name = '', key = '', ...args]: readonly string[]): Reply {
@@ -224,7 +237,10 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
       if (isBroken) throw new Error('Connection is closed.')
       let reply: Reply
       if (args[0] === 'XREAD') reply = await block(args)
-      else reply = args[0]?.startsWith('EVAL') ? run(args) : perform(args)
+      else {
+        isDirty = false
+        reply = args[0]?.startsWith('EVAL') ? run(args) : admit(args)
+      }
       if (args[0]?.startsWith('EVAL') && forgetting > 0) {
         forgetting -= 1
         end()
@@ -299,6 +315,9 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
     pause(ms) {
       pausedUntil = performance.now() + ms
     },
+    fill(ms) {
+      fullUntil = performance.now() + ms
+    },
     restart(downMs, kept) {
       isDown = downMs > 0
       cut()
@@ -315,11 +334,16 @@ export function createFakeRedis({ random, delayMs, onAdd }: FakeOptions): FakeRe
     calm() {
       forgetting = 0
       pausedUntil = 0
+      fullUntil = 0
       isDown = false
       delay = Math.min(delay, 20)
     },
   }
 }
+
+/** Of the commands that are used: those that Redis marks as such, and those that write all the same. */
+const takesMemory = new Set(['SET', 'HSET', 'ZADD', 'XADD'])
+const frees = new Set(['DEL', 'UNLINK', 'HDEL', 'ZREM', 'ZREMRANGEBYSCORE', 'XTRIM', 'PEXPIRE'])
 
 const pass = (ms: number): Promise<void> =>
   ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))

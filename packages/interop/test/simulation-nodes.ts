@@ -15,7 +15,7 @@ type Action = { readonly at: number } & (
   | { readonly type: 'node restarts'; readonly node: number }
   | { readonly type: 'redis cut' }
   | { readonly type: 'redis forgets answers'; readonly count: number }
-  | { readonly type: 'redis pauses'; readonly ms: number }
+  | { readonly type: 'redis pauses' | 'redis is full'; readonly ms: number }
   /** `behind`: with what it held so long ago. */
   | {
       readonly type: 'redis restarts'
@@ -30,6 +30,7 @@ interface Plan {
   readonly nodes: number
   readonly clients: readonly { readonly wire: 'sse' | 'ws'; readonly channels: readonly string[] }[]
   readonly history: number
+  readonly ageMs: number
   readonly redisMs: number
   readonly delayMs: number
   readonly splits: number
@@ -93,10 +94,17 @@ function planOf(seed: number): Plan {
     // What is published around a fault is what it may harm.
     if (random() < 0.8) publish(Math.min(faultyMs - 1, Math.max(0, at + upTo(200) - 100)))
   }
+  const full = seeded(seed ^ 0xf011)
+  if (full() < 0.3) {
+    const at = Math.floor(full() * faultyMs)
+    actions.push({ at, type: 'redis is full', ms: Math.floor(full() * 5_000) })
+    actions.push({ at: at + 500, type: 'publish', node: 0, channel: 'a', count: 2 })
+  }
   return {
     nodes,
     clients,
     history: oneOf([2, 5, 100, 100]),
+    ageMs: full() < 0.3 ? 2_000 : 300_000,
     redisMs: oneOf([0, 2, 30]),
     delayMs: oneOf([0, 5, 40]),
     splits: oneOf([0, 0.5]),
@@ -183,7 +191,11 @@ async function run(seed: number, plan: Plan, tracing: boolean): Promise<NodesOut
   let isCalm = false
 
   function startNode(at: number): void {
-    const broker = redisBroker({ client: redis.client, timeoutMs, history: { messages: plan.history } })
+    const broker = redisBroker({
+      client: redis.client,
+      timeoutMs,
+      history: { messages: plan.history, ageMs: plan.ageMs },
+    })
     broker.subscribe(
       (channel, { id }) => {
         truth.hear(id, broker)
@@ -251,6 +263,9 @@ async function run(seed: number, plan: Plan, tracing: boolean): Promise<NodesOut
         break
       case 'redis pauses':
         redis.pause(action.ms)
+        break
+      case 'redis is full':
+        redis.fill(action.ms)
         break
       case 'redis copies':
         copy = redis.snapshot()

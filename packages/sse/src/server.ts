@@ -37,7 +37,7 @@ export interface ListenerOptions {
    *
    * @defaultValue 5000
    */
-  readonly closeTimeoutMs?: number
+  readonly closeMs?: number
   /**
    * Whether clients that take gzip get it. What a turn sends is compressed once for all of them. Keep it off where one turn
    * may send a secret and what an attacker chose to the same peer: the size would tell.
@@ -64,7 +64,7 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response, admit?: Admit) => void {
-  const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
+  const { gate, onRefused, closeMs = 5000, compression } = options
   const thresholdBytes = thresholdOf(compression)
   const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
   return (request, given, admitOne = admit) => {
@@ -101,7 +101,7 @@ export function createListener(
       if (typeof admission !== 'function') refuseRequest(request, response, admission)
       else {
         const coding = negotiate(request, response, sections)
-        admission(new SseConnection(request, response, arrived, closeTimeoutMs, coding))
+        admission(new SseConnection(request, response, arrived, closeMs, coding))
       }
     }
   }
@@ -185,7 +185,7 @@ class SseConnection extends AcceptedLink implements Accepted {
   /** Where bytes go and wait. */
   readonly #sink: Writable
   readonly #gzip: Gzip | undefined
-  readonly #closeTimeoutMs: number
+  readonly #closeMs: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
   /** What was handed over, which is all that can be told on HTTP/2. */
@@ -198,14 +198,14 @@ class SseConnection extends AcceptedLink implements Accepted {
     request: Request,
     response: ServerResponse,
     arrival: Arrival,
-    closeTimeoutMs: number,
+    closeMs: number,
     sections: Encoder | undefined,
   ) {
     super(arrival)
     this.#response = response
     this.#socket = request.socket
     this.#stream = 'stream' in request ? request.stream : undefined
-    this.#closeTimeoutMs = closeTimeoutMs
+    this.#closeMs = closeMs
     this.#before = this.#socket.bytesWritten
     if (this.#stream === undefined) answering.add(this.#socket)
     response.on('close', () => this.#gone())
@@ -267,7 +267,7 @@ class SseConnection extends AcceptedLink implements Accepted {
     }
     // A reader that stands still would keep the stream and all that waits in it for ever.
     // Not http2's `stream.close()`, which waits for that reader as well.
-    const timer = setTimeout(() => (this.#stream ?? this.#socket).destroy(), this.#closeTimeoutMs)
+    const timer = setTimeout(() => (this.#stream ?? this.#socket).destroy(), this.#closeMs)
     timer.unref()
     this.#response.once('close', () => clearTimeout(timer))
   }

@@ -29,7 +29,7 @@ export interface ResponderOptions {
    *
    * @defaultValue 5000
    */
-  readonly closeTimeoutMs?: number
+  readonly closeMs?: number
 }
 
 /**
@@ -45,7 +45,7 @@ export function createResponder(
   admit: Admit,
   options: ResponderOptions = {},
 ): (asked: NodeRequest, signal?: AbortSignal, admit?: Admit) => Promise<Response> {
-  const { gate, onRefused, closeTimeoutMs = 5000 } = options
+  const { gate, onRefused, closeMs = 5000 } = options
   return async (asked, signal, admitOne = admit) => {
     const improper = malformed(asked) ?? headless(asked) ?? gate?.(asked) ?? oversized(asked)
     const arrival = improper === undefined ? requestArrival(asked, lastEventIdOf(asked)) : undefined
@@ -58,7 +58,7 @@ export function createResponder(
     if (typeof admission !== 'function') return refusalResponse(admission)
     // The client did not wait. Nobody sees this answer; the status is the one that logs have for it.
     if (signal?.aborted) return new Response(null, { status: 499 })
-    const connection = new WebConnection(signal, arrival, closeTimeoutMs)
+    const connection = new WebConnection(signal, arrival, closeMs)
     admission(connection)
     connection.begin()
     return new Response(connection.body, { headers: head })
@@ -111,7 +111,7 @@ class WebConnection extends AcceptedLink implements Accepted {
   readonly encoder: Encoder = frames
   readonly body: ReadableStream<Uint8Array>
   readonly #signal: AbortSignal | undefined
-  readonly #closeTimeoutMs: number
+  readonly #closeMs: number
   readonly #onAbort = () => this.#gone()
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   /** What was handed over. */
@@ -120,10 +120,10 @@ class WebConnection extends AcceptedLink implements Accepted {
   #total: number | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(signal: AbortSignal | undefined, arrival: Arrival, closeTimeoutMs: number) {
+  constructor(signal: AbortSignal | undefined, arrival: Arrival, closeMs: number) {
     super(arrival)
     this.#signal = signal
-    this.#closeTimeoutMs = closeTimeoutMs
+    this.#closeMs = closeMs
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -171,7 +171,7 @@ class WebConnection extends AcceptedLink implements Accepted {
     this.#hand(this.encoder.encode({ type: 'close', close }))
     this.finish(close)
     // A reader that stands still would keep the stream and all that waits in it for ever.
-    this.#timer = setTimeout(() => this.#breakOff(), this.#closeTimeoutMs)
+    this.#timer = setTimeout(() => this.#breakOff(), this.#closeMs)
     this.#endWhenEmpty()
   }
 

@@ -47,7 +47,7 @@ export interface ListenerOptions extends Limits {
    *
    * @defaultValue 5000
    */
-  readonly closeTimeoutMs?: number
+  readonly closeMs?: number
   /**
    * Whether clients that offer permessage-deflate get it. A message is compressed once for all of them. Keep it off where one
    * message may hold a secret and what an attacker chose: the size would tell.
@@ -82,7 +82,7 @@ export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
+  const { gate, onRefused, closeMs = 5000, compression } = options
   const maxMessageBytes = maxMessageBytesOf(options)
   const thresholdBytes = thresholdOf(compression)
   const settings = {
@@ -90,7 +90,7 @@ export function createListener(
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
-    closeTimeout: closeTimeoutMs,
+    closeTimeout: closeMs,
     WebSocket: Link,
     handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
   } as const

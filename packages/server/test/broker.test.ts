@@ -181,9 +181,22 @@ describe('how many follow a channel', () => {
   })
 })
 
-test('a client of Redis is no broker, and said so at once', () => {
-  const redis = { publish: async () => 1, subscribe: async () => 1, connect: async () => undefined }
-  expect(() => createHub({ broker: redis as never })).toThrow(
-    '`broker` must be a Broker, such as `redisBroker({ client })` or `memoryBroker()`, got Object',
+test.each([
+  [
+    'a client of Redis',
+    { publish: async () => 1, subscribe: async () => 1 },
+    'got Object without `position`',
+  ],
+  [
+    'a broker that compares no ids',
+    { ...memoryBroker(), isAfter: undefined },
+    'got Object without `isAfter`',
+  ],
+  ['the address of one', 'redis://127.0.0.1', 'got string without `publish`'],
+])('%s is no broker, and that is said at once', (_, broker, what) => {
+  expect(() => createHub({ broker: broker as never })).toThrow(
+    new TypeError(
+      `\`broker\` must be a Broker, such as \`redisBroker({ client })\` or \`memoryBroker()\`, ${what}`,
+    ),
   )
 })

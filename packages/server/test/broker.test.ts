@@ -146,6 +146,25 @@ describe('when the broker hears late', () => {
     expect(await reader.message()).toMatchObject({ id, data: '4' })
     await hub.close()
   })
+
+  test('who comes for the first time hears what follows the position that it is told, and nothing before', async () => {
+    const memory = memoryBroker()
+    let answer: () => void = () => undefined
+    const asking = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const position = () => asking.then(() => memory.position())
+    const hub = createHub({ broker: { ...memory, position } })
+    const joining = join(hub, { channels: ['a'] })
+    await vi.waitFor(() => expect(hub.peers.size).toBe(1))
+    const id = await hub.publish('a', 1)
+    answer()
+    const { hello, message } = await joining
+    expect(hello).toMatchObject({ id })
+    await hub.publish('a', 2)
+    expect((await message()).data).toBe('2')
+    await hub.close()
+  })
 })
 
 describe('how many follow a channel', () => {

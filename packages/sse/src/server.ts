@@ -12,6 +12,7 @@ import {
   type Close,
   type Compression,
   checkClose,
+  checkNumber,
   closeCode,
   createCork,
   type Encoder,
@@ -33,9 +34,9 @@ export interface ListenerOptions {
   /** Hears of each request that is refused before `admit` is asked. */
   readonly onRefused?: (refusal: Refusal) => void
   /**
-   * How long a closed stream may take to carry its last bytes away, in milliseconds; then the socket is destroyed.
+   * How long a closed stream may take to carry its last bytes away, in milliseconds, up to 600,000; then the socket is destroyed.
    *
-   * @defaultValue 5000
+   * @defaultValue 5,000
    */
   readonly closeMs?: number
   /**
@@ -58,13 +59,14 @@ export type Response = ServerResponse | Http2ServerResponse
  * @param admit - decides on each request before it is answered, and says who takes the stream; a refusal is its HTTP status.
  * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them. It may be told who decides
  * on one request, in the place of `admit`.
- * @throws TypeError when the threshold of `compression` is no size.
+ * @throws TypeError for a setting that is none.
  */
 export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response, admit?: Admit) => void {
   const { gate, onRefused, closeMs = 5000, compression } = options
+  checkNumber('closeMs', closeMs, 0, 600_000)
   const thresholdBytes = thresholdOf(compression)
   const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
   return (request, given, admitOne = admit) => {

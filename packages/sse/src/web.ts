@@ -7,6 +7,7 @@ import {
   byteLength,
   type Close,
   checkClose,
+  checkNumber,
   closeCode,
   type Encoder,
   type Gate,
@@ -25,9 +26,9 @@ export interface ResponderOptions {
   /** Hears of each request that is refused before `admit` is asked. */
   readonly onRefused?: (refusal: Refusal) => void
   /**
-   * How long a closed stream may take to carry its last bytes away, in milliseconds; then it is broken off.
+   * How long a closed stream may take to carry its last bytes away, in milliseconds, up to 600,000; then it is broken off.
    *
-   * @defaultValue 5000
+   * @defaultValue 5,000
    */
   readonly closeMs?: number
 }
@@ -40,12 +41,14 @@ export interface ResponderOptions {
  * @returns answers a request that asks for an event stream; whoever mounts it chooses them. `signal` aborts
  * when the client leaves; it need not, where the runtime cancels the body then. It may be told who decides on
  * one request, in the place of `admit`.
+ * @throws TypeError for a setting that is none.
  */
 export function createResponder(
   admit: Admit,
   options: ResponderOptions = {},
 ): (asked: NodeRequest, signal?: AbortSignal, admit?: Admit) => Promise<Response> {
   const { gate, onRefused, closeMs = 5000 } = options
+  checkNumber('closeMs', closeMs, 0, 600_000)
   return async (asked, signal, admitOne = admit) => {
     const improper = malformed(asked) ?? headless(asked) ?? gate?.(asked) ?? oversized(asked)
     const arrival = improper === undefined ? requestArrival(asked, lastEventIdOf(asked)) : undefined

@@ -76,12 +76,17 @@ export function checkClient(client: RedisClient): void {
 }
 
 /**
- * Whatever the pattern says: commands wait for the connection, which would be given up for the failure of the first, as would the
- * next one; replies have the form that we read; and nothing is gathered, which fails in `ioredis` for commands by name, and ends the
- * process.
+ * Whatever the pattern says: commands wait for the first connection, and fail with it, since a library that connects again sends them
+ * again, and nobody hears that Redis was away; replies have the form that we read; and nothing is gathered, which fails in `ioredis`
+ * for commands by name, and ends the process.
  */
 function duplicateOf(pattern: IoredisClient): IoredisClient {
-  const override = { enableOfflineQueue: true, replyMapping: 'legacy', enableAutoPipelining: false }
+  const override = {
+    enableOfflineQueue: true,
+    retryStrategy: () => null,
+    replyMapping: 'legacy',
+    enableAutoPipelining: false,
+  }
   const duplicate = pattern.duplicate.bind(pattern) as (...overrides: unknown[]) => IoredisClient
   return pattern.isCluster === true ? duplicate([], override) : duplicate(override)
 }

@@ -48,7 +48,10 @@ export interface Broker {
    * @returns its undo.
    */
   subscribe(listener: BrokerListener, onLost?: (after: string) => void): () => void
-  /** The id after which the next message will be: that of the newest, or one before the first. At once, where it is known. */
+  /**
+   * The id after which the next message will be: that of the newest, or one before the first. At once, where it is known. By the
+   * time it is answered, all subscribers here have heard what lies before it.
+   */
   position(): string | Promise<string>
   /**
    * Whether an id comes after another, both of this broker's making. A node may hear a message later than a client of it has it from

@@ -71,7 +71,7 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   ],
   'connections from one address': ['server/src/places.ts', 'maxConnectionsPerAddress'],
   'time in which `authorize` and `authorizeChannel` decide': ['server/src/admission.ts', 'admitMs'],
-  'a closing link, until its socket is destroyed': ['ws/src/server.ts', 'closeTimeoutMs'],
+  'a closing link, until its socket is destroyed': ['ws/src/server.ts', 'closeMs'],
   'a message that is published': ['server/src/options.ts', 'maxMessageBytes'],
   'what waits for one peer': ['server/src/options.ts', 'maxQueuedBytes'],
   'what waits for all slow peers': ['server/src/options.ts', 'maxTotalQueuedBytes'],

@@ -3,12 +3,17 @@ import { connect } from '@eitherway/client'
 import { auto } from '@eitherway/client/auto'
 import { shared } from '@eitherway/client/tabs'
 import { ssePost } from '@eitherway/post/client'
+import { createLinks } from '@eitherway/post/links'
+import { createListener as createPostListener } from '@eitherway/post/server'
 import { createPublisher, type RedisClient, redisBroker } from '@eitherway/redis'
 import { createHub, createListeners, memoryBroker, serve } from '@eitherway/server'
 import { createBunHandler } from '@eitherway/server/bun'
 import { createHandler } from '@eitherway/server/web'
 import { sse } from '@eitherway/sse/client'
+import { createListener as createSseListener } from '@eitherway/sse/server'
+import { createResponder } from '@eitherway/sse/web'
 import { ws } from '@eitherway/ws/client'
+import { createListener as createWsListener } from '@eitherway/ws/server'
 import { expect, test } from 'vitest'
 
 const url = 'http://127.0.0.1:9/live'
@@ -42,4 +47,20 @@ test.each([
 ])('`%s` has no option `%s`, and says so', (of, name, make) => {
   expect(make).toThrow(TypeError)
   expect(make).toThrow(`\`${of}\` has no option "${name}"; it has \``)
+})
+
+test.each([
+  ['closeMs', 'sse/server', (closeMs: number) => createSseListener(hub.admit, { closeMs })],
+  ['closeMs', 'sse/web', (closeMs: number) => createResponder(hub.admit, { closeMs })],
+  ['closeMs', 'ws/server', (closeMs: number) => createWsListener(hub.admit, { closeMs })],
+  ['closeMs', 'post/server', (closeMs: number) => createPostListener(hub.admit, { closeMs })],
+  ['bodyMs', 'post/server', (bodyMs: number) => createPostListener(hub.admit, { bodyMs })],
+  ['bodyMs', 'post/links', (bodyMs: number) => createLinks({ bodyMs })],
+])('`%s` of %s is none that a timer would take for a millisecond', (name, _, make) => {
+  for (const ms of [Number.NaN, -1, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    expect(() => make(ms)).toThrow(
+      new RegExp(`^\`${name}\` must be a number from [01] to 600000, got ${ms}$`),
+    )
+  }
+  expect(() => make(600_000)).not.toThrow()
 })

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { type Accept, maxMessageBytesOf, type Refusal, type Relay } from '@eitherway/core'
+import { type Accept, checkNumber, maxMessageBytesOf, type Refusal, type Relay } from '@eitherway/core'
 import { type Budget, readBody, tooLarge } from './body.ts'
 import { gone, PostConnection, type Taken } from './link.ts'
 import { createNeighbours, type Question } from './neighbours.ts'
@@ -17,7 +17,7 @@ export { isTwoWay, linkHeader, seqHeader } from './wire.ts'
 export interface LinksOptions {
   /** Largest message that a client may send, in bytes; beyond it the link is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
-  /** How long the body of a POST may take to come, in milliseconds; then it is refused (408). @defaultValue 30,000 */
+  /** How long the body of a POST may take to come, in milliseconds, 1 to 600,000; then it is refused (408). @defaultValue 30,000 */
   readonly bodyMs?: number
   /** How the nodes of one hub ask one another. @defaultValue none: a POST has to come to the node that has its link */
   readonly relay?: Relay | undefined
@@ -76,9 +76,10 @@ const bytesPerByte = 7
 /** Least bound of a body, whatever a message may be. */
 const minBodyBytes = 256 * 1024
 
-/** Makes the links of one server, of which there are none yet. @throws TypeError when `maxMessageBytes` is none. */
+/** Makes the links of one server, of which there are none yet. @throws TypeError for a setting that is none. */
 export function createLinks(options: LinksOptions = {}): Links {
   const { bodyMs = 30_000, relay, onError } = options
+  checkNumber('bodyMs', bodyMs, 1, 600_000)
   const maxMessageBytes = maxMessageBytesOf(options)
   const maxBytes = Math.max(minBodyBytes, bytesPerByte * maxMessageBytes + 4096)
   const node = randomText(12)

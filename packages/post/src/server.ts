@@ -17,7 +17,7 @@ export { isTwoWay } from './wire.ts'
 export interface ListenerOptions extends SseListenerOptions {
   /** Largest message that a client may send, in bytes; beyond it the link is closed (1009). @defaultValue 1 MiB */
   readonly maxMessageBytes?: number
-  /** How long the body of a POST may take to come, in milliseconds; then it is refused (408). @defaultValue 30,000 */
+  /** How long the body of a POST may take to come, in milliseconds, 1 to 600,000; then it is refused (408). @defaultValue 30,000 */
   readonly bodyMs?: number
   /** How the nodes of one hub ask one another. @defaultValue none: a POST has to come to the node that has its link */
   readonly relay?: Relay | undefined
@@ -37,7 +37,7 @@ export interface Listener {
  * The server's side of `sse+post`, for Node's http and http2.
  *
  * @param admit - decides on each request for a link before it is answered, and says who takes it; a refusal is its HTTP status.
- * @throws TypeError when `maxMessageBytes` is none, or the threshold of `compression` is no size.
+ * @throws TypeError for a setting that is none.
  */
 export function createListener(admit: Admit, options: ListenerOptions = {}): Listener {
   const { gate, onRefused } = options

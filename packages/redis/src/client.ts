@@ -1,4 +1,5 @@
 import { kind } from '@eitherway/core'
+import { replyCode } from './errors.ts'
 
 /** What a command is made of, and a reply: text goes as UTF-8, and comes as bytes. */
 export type Argument = string | Buffer
@@ -76,12 +77,17 @@ export function checkClient(client: RedisClient): void {
 }
 
 /**
- * Whatever the pattern says: commands wait for the connection, which would be given up for the failure of the first, as would the
- * next one; replies have the form that we read; and nothing is gathered, which fails in `ioredis` for commands by name, and ends the
- * process.
+ * Whatever the pattern says: commands wait for the first connection, and fail with it, since a library that connects again sends them
+ * again, and nobody hears that Redis was away; replies have the form that we read; and nothing is gathered, which fails in `ioredis`
+ * for commands by name, and ends the process.
  */
 function duplicateOf(pattern: IoredisClient): IoredisClient {
-  const override = { enableOfflineQueue: true, replyMapping: 'legacy', enableAutoPipelining: false }
+  const override = {
+    enableOfflineQueue: true,
+    retryStrategy: () => null,
+    replyMapping: 'legacy',
+    enableAutoPipelining: false,
+  }
   const duplicate = pattern.duplicate.bind(pattern) as (...overrides: unknown[]) => IoredisClient
   return pattern.isCluster === true ? duplicate([], override) : duplicate(override)
 }
@@ -94,15 +100,24 @@ function duplicateOf(pattern: IoredisClient): IoredisClient {
 export function openWire(pattern: RedisClient, key: string): Wire {
   if ('callBuffer' in pattern) {
     const client = duplicateOf(pattern)
-    // Every command tells its own failure; without a listener the library prints it as well.
-    client.on('error', () => undefined)
+    let cause: Error | undefined
+    client.on('error', (error) => {
+      cause = error
+    })
     return {
-      send: ([command, ...args]) => client.callBuffer(String(command), args),
+      async send([command, ...args]) {
+        try {
+          return await client.callBuffer(String(command), args)
+        } catch (error) {
+          // The library says only that the connection is closed, and to whom listens why.
+          throw replyCode(error) === undefined && cause !== undefined ? cause : error
+        }
+      },
       end: () => client.disconnect(),
     }
   }
   const client: NodeRedisClient | NodeRedisCluster = pattern.duplicate()
-  // As above; and without a listener an error would end the process.
+  // Every command tells its own failure; without a listener an error would end the process.
   client.on('error', () => undefined)
   // A reply comes only after it has succeeded; when it fails, so does what waits for it.
   const connected = client.connect()

@@ -136,13 +136,14 @@ describe.skipIf(!hasRedis)('when Redis', () => {
     await eventually(() => follower.told.length + neighbour.told.length === 2)
     await redis.kill()
     await redis.start()
-    // Part of the gap, whose position lies behind it.
+    // Part of the gap, whose position lies behind it, unless the loss was noticed before.
     await one.hub.publish('a', '2')
-    for (const { told } of [follower, neighbour]) await eventually(() => told.length === 2)
+    for (const { told } of [follower, neighbour]) await eventually(() => told.length > 1)
     await other.hub.publish('a', '3')
     for (const { told, losses } of [follower, neighbour]) {
       await eventually(() => told.includes('3'))
-      expect(told).toEqual(['1', epochGap, '3'])
+      expect(told.slice(0, 2)).toEqual(['1', epochGap])
+      expect(told.slice(2).filter((one) => one !== '2')).toEqual(['3'])
       expect(losses()).toBe(0)
     }
     expect((await one.broker.history(['a'], position)).gap).toEqual(epochGap)

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { createLink } from '../src/link.ts'
 
@@ -28,4 +31,15 @@ test('a connection of which many commands fail is ended once, and replaced', asy
   for (const reject of failing) reject(new Error('over'))
   await expect(next).rejects.toThrow('over')
   expect(ended).toBe(2)
+})
+
+test('where no Redis is, what is sent fails with the reason, and not only when its time is over', async () => {
+  const nobody = createServer().listen(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  const { port } = nobody.address() as AddressInfo
+  nobody.close()
+  await once(nobody, 'close')
+  const link = createLink(new Redis({ port, host: '127.0.0.1', lazyConnect: true }), 'key')
+  await expect(link.send(['PING'], 10_000)).rejects.toThrow(`connect ECONNREFUSED 127.0.0.1:${port}`)
+  link.end()
 })

@@ -1,4 +1,4 @@
-import { type Arrival, checkName, checkWhole, type Refusal, show } from '@eitherway/core'
+import { type Arrival, checkName, checkWhole, kind, type Refusal, show } from '@eitherway/core'
 
 /** Who somebody is, to the application. */
 export interface Authorized<Context> {
@@ -168,7 +168,8 @@ function checkRefusal(refusal: Refusal): Refusal {
   if (!Number.isInteger(status) || status < 400 || status > 599) {
     throw new TypeError(`a refusal's \`status\` must be 400 to 599, got ${show(status)}`)
   }
-  if (typeof reason !== 'string') throw new TypeError("a refusal's `reason` must be a string")
+  if (typeof reason !== 'string')
+    throw new TypeError(`a refusal's \`reason\` must be a string, got ${kind(reason)}`)
   if (!Number.isSafeInteger(retryAfterMs) || retryAfterMs < 0) {
     throw new TypeError(
       `a refusal's \`retryAfterMs\` must be a whole number of 0 or more, got ${show(retryAfterMs)}`,

@@ -7,6 +7,7 @@ import {
   type Close,
   checkClose,
   checkName,
+  checkOptions,
   closeCode,
   kind,
   type Received,
@@ -24,7 +25,7 @@ import { createHeartbeats } from './heartbeats.ts'
 import type { Hub } from './hub.ts'
 import { createInbound } from './inbound.ts'
 import { memoryBroker } from './memory.ts'
-import { checkDrainMs, type HubOptions, settingsOf } from './options.ts'
+import { checkDrainMs, closeNames, type HubOptions, settingsOf } from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
@@ -335,23 +336,21 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     onConnect: (handler) => add(onConnect, handler),
     onMessage: (handler) => add(onMessage, handler),
     onRequest: (name, handler) => calls.on(name, handler as RequestHandler<Context>),
-    async close({
-      drainMs = 0,
-      code = drainMs > 0 ? 1012 : closeCode.goingAway,
-      reason = 'the server goes away',
-      ...wait
-    } = {}) {
+    async close(options = {}) {
+      checkOptions('close', options, closeNames)
+      const { drainMs = 0, reason = 'the server goes away' } = options
+      const { code = drainMs > 0 ? 1012 : closeCode.goingAway } = options
       const end = { code, reason }
       checkClose(end)
       checkDrainMs(drainMs)
-      if (wait.retryMs !== undefined) checkRetryMs(wait.retryMs)
+      if (options.retryMs !== undefined) checkRetryMs(options.retryMs)
       if (closing !== undefined) {
         hurry.abort()
         await closing
         return
       }
-      leaving = { ...end, retryMs: wait.retryMs ?? retryMs }
-      closing = leave([...peers], end, drainMs, wait.retryMs)
+      leaving = { ...end, retryMs: options.retryMs ?? retryMs }
+      closing = leave([...peers], end, drainMs, options.retryMs)
       await closing
     },
   }
@@ -375,10 +374,13 @@ function report(error: unknown): void {
   console.error(error)
 }
 
-/** A client of Redis has `publish` and `subscribe` as well, and would fail with the first peer. */
+const brokerMethods = ['publish', 'subscribe', 'position', 'isAfter', 'history'] as const
+
+/** A client of Redis has `publish` and `subscribe` as well. Whatever is missing would fail with the first peer, or a late one. */
 function checkBroker(broker: Broker): Broker {
-  if (typeof broker.position === 'function' && typeof broker.history === 'function') return broker
+  const missing = brokerMethods.find((name) => typeof broker[name] !== 'function')
+  if (missing === undefined) return broker
   throw new TypeError(
-    `\`broker\` must be a Broker, such as \`redisBroker({ client })\` or \`memoryBroker()\`, got ${kind(broker)}`,
+    `\`broker\` must be a Broker, such as \`redisBroker({ client })\` or \`memoryBroker()\`, got ${kind(broker)} without \`${missing}\``,
   )
 }

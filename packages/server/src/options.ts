@@ -104,6 +104,14 @@ export interface CloseOptions {
   readonly retryMs?: number
 }
 
+/** @internal */
+export const closeNames: OptionNames<CloseOptions> = {
+  code: true,
+  reason: true,
+  drainMs: true,
+  retryMs: true,
+}
+
 /** What was set, checked and completed. */
 export interface HubSettings {
   readonly format: Format

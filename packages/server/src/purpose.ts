@@ -27,12 +27,15 @@ export function purposeOf(request: NodeRequest, answer: Answer, gate: PathGate):
 /** What asks for something else than a stream. */
 function misdirected(request: NodeRequest): Refusal | undefined {
   const { headers } = request
+  const isWhole =
+    isUpgrade(request) && /\bupgrade\b/i.test((headers['connection'] as string | undefined) ?? '')
+  // A stream would be opened that nobody reads. nginx takes either header away that it is not told to pass on.
+  if (headers['sec-websocket-key'] !== undefined && !isWhole) {
+    const missing = isUpgrade(request) ? '"Connection: Upgrade"' : 'the Upgrade header'
+    return { status: 426, reason: `a proxy in between took ${missing} away; it has to pass it on` }
+  }
   if (isUpgrade(request)) {
     return { status: 400, reason: 'there is no WebSocket at this path; GET an event stream' }
-  }
-  // A proxy has passed the request on without its Upgrade. A stream would be opened that nobody reads.
-  if (headers['sec-websocket-key'] !== undefined) {
-    return { status: 426, reason: 'a proxy in between took the Upgrade header away; it has to pass it on' }
   }
   if (acceptsStream(headers['accept'] as string | undefined)) return undefined
   return {

@@ -69,7 +69,7 @@ describe('authorize', () => {
       () => ({ context: 1, status: 'ok' }),
       'a refusal\'s `status` must be 400 to 599, got "ok"',
     ],
-    ['returns no reason', () => ({ status: 403 }), "a refusal's `reason` must be a string"],
+    ['returns no reason', () => ({ status: 403 }), "a refusal's `reason` must be a string, got undefined"],
     [
       'names a wait that is none',
       () => ({ status: 503, reason: '', retryAfterMs: 1.5 }),

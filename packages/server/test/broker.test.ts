@@ -146,6 +146,25 @@ describe('when the broker hears late', () => {
     expect(await reader.message()).toMatchObject({ id, data: '4' })
     await hub.close()
   })
+
+  test('who comes for the first time hears what follows the position that it is told, and nothing before', async () => {
+    const memory = memoryBroker()
+    let answer: () => void = () => undefined
+    const asking = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const position = () => asking.then(() => memory.position())
+    const hub = createHub({ broker: { ...memory, position } })
+    const joining = join(hub, { channels: ['a'] })
+    await vi.waitFor(() => expect(hub.peers.size).toBe(1))
+    const id = await hub.publish('a', 1)
+    answer()
+    const { hello, message } = await joining
+    expect(hello).toMatchObject({ id })
+    await hub.publish('a', 2)
+    expect((await message()).data).toBe('2')
+    await hub.close()
+  })
 })
 
 describe('how many follow a channel', () => {
@@ -181,9 +200,22 @@ describe('how many follow a channel', () => {
   })
 })
 
-test('a client of Redis is no broker, and said so at once', () => {
-  const redis = { publish: async () => 1, subscribe: async () => 1, connect: async () => undefined }
-  expect(() => createHub({ broker: redis as never })).toThrow(
-    '`broker` must be a Broker, such as `redisBroker({ client })` or `memoryBroker()`, got Object',
+test.each([
+  [
+    'a client of Redis',
+    { publish: async () => 1, subscribe: async () => 1 },
+    'got Object without `position`',
+  ],
+  [
+    'a broker that compares no ids',
+    { ...memoryBroker(), isAfter: undefined },
+    'got Object without `isAfter`',
+  ],
+  ['the address of one', 'redis://127.0.0.1', 'got string without `publish`'],
+])('%s is no broker, and that is said at once', (_, broker, what) => {
+  expect(() => createHub({ broker: broker as never })).toThrow(
+    new TypeError(
+      `\`broker\` must be a Broker, such as \`redisBroker({ client })\` or \`memoryBroker()\`, ${what}`,
+    ),
   )
 })

@@ -801,6 +801,11 @@ describe('closing the hub', () => {
     ['a code that may not be sent', { code: 1006 }, "a close's `code` must be"],
     ['a drain without end', { drainMs: Number.POSITIVE_INFINITY }, '`drainMs` must be'],
     ['a wait that is none', { retryMs: -1 }, '`retryMs` must be'],
+    [
+      'a word that it does not know',
+      { drainMS: 20_000 } as object,
+      '`close` has no option "drainMS"; it has `code`',
+    ],
   ])('with %s is refused, and the hub lives on', async (_, options, message) => {
     const hub = createHub()
     await expect(hub.close(options)).rejects.toThrow(message)

@@ -268,18 +268,24 @@ describe('a request for the path', () => {
     ill.destroy()
   })
 
-  test('an upgrade whose Upgrade header a proxy took away opens no stream that nobody would read', async () => {
-    const hub = createTestHub()
-    const server = createServer()
-    serve(hub, server, { path: '/live' })
-    const port = await listen(server)
-    const headers = { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': '13' }
-    expect(await ask(port, '/live', { headers })).toMatchObject({
-      status: 426,
-      text: 'a proxy in between took the Upgrade header away; it has to pass it on\n',
-    })
-    expect(hub.peers.size).toBe(0)
-  })
+  test.each([
+    ['Upgrade header', {}, 'the Upgrade header'],
+    ['Connection header', { Upgrade: 'websocket', Connection: 'close' }, '"Connection: Upgrade"'],
+  ])(
+    'an upgrade whose %s a proxy took away opens no stream that nobody would read',
+    async (_, left, what) => {
+      const hub = createTestHub()
+      const server = createServer()
+      serve(hub, server, { path: '/live' })
+      const port = await listen(server)
+      const key = { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': '13' }
+      expect(await ask(port, '/live', { headers: { ...key, ...left } })).toMatchObject({
+        status: 426,
+        text: `a proxy in between took ${what} away; it has to pass it on\n`,
+      })
+      expect(hub.peers.size).toBe(0)
+    },
+  )
 
   test('that asks for a WebSocket where nobody answers upgrades is told so, and gets no stream', async () => {
     const hub = createTestHub()

@@ -12,6 +12,7 @@ import {
   type Close,
   type Compression,
   checkClose,
+  checkNumber,
   closeCode,
   createCork,
   type Encoder,
@@ -33,11 +34,11 @@ export interface ListenerOptions {
   /** Hears of each request that is refused before `admit` is asked. */
   readonly onRefused?: (refusal: Refusal) => void
   /**
-   * How long a closed stream may take to carry its last bytes away, in milliseconds; then the socket is destroyed.
+   * How long a closed stream may take to carry its last bytes away, in milliseconds, up to 600,000; then the socket is destroyed.
    *
-   * @defaultValue 5000
+   * @defaultValue 5,000
    */
-  readonly closeTimeoutMs?: number
+  readonly closeMs?: number
   /**
    * Whether clients that take gzip get it. What a turn sends is compressed once for all of them. Keep it off where one turn
    * may send a secret and what an attacker chose to the same peer: the size would tell.
@@ -58,13 +59,14 @@ export type Response = ServerResponse | Http2ServerResponse
  * @param admit - decides on each request before it is answered, and says who takes the stream; a refusal is its HTTP status.
  * @returns a listener for the requests that ask for an event stream; whoever mounts it chooses them. It may be told who decides
  * on one request, in the place of `admit`.
- * @throws TypeError when the threshold of `compression` is no size.
+ * @throws TypeError for a setting that is none.
  */
 export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: Request, response: Response, admit?: Admit) => void {
-  const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
+  const { gate, onRefused, closeMs = 5000, compression } = options
+  checkNumber('closeMs', closeMs, 0, 600_000)
   const thresholdBytes = thresholdOf(compression)
   const sections = thresholdBytes === undefined ? undefined : createSections(thresholdBytes)
   return (request, given, admitOne = admit) => {
@@ -101,7 +103,7 @@ export function createListener(
       if (typeof admission !== 'function') refuseRequest(request, response, admission)
       else {
         const coding = negotiate(request, response, sections)
-        admission(new SseConnection(request, response, arrived, closeTimeoutMs, coding))
+        admission(new SseConnection(request, response, arrived, closeMs, coding))
       }
     }
   }
@@ -185,7 +187,7 @@ class SseConnection extends AcceptedLink implements Accepted {
   /** Where bytes go and wait. */
   readonly #sink: Writable
   readonly #gzip: Gzip | undefined
-  readonly #closeTimeoutMs: number
+  readonly #closeMs: number
   /** The bytes that had left on this socket before. */
   readonly #before: number
   /** What was handed over, which is all that can be told on HTTP/2. */
@@ -198,14 +200,14 @@ class SseConnection extends AcceptedLink implements Accepted {
     request: Request,
     response: ServerResponse,
     arrival: Arrival,
-    closeTimeoutMs: number,
+    closeMs: number,
     sections: Encoder | undefined,
   ) {
     super(arrival)
     this.#response = response
     this.#socket = request.socket
     this.#stream = 'stream' in request ? request.stream : undefined
-    this.#closeTimeoutMs = closeTimeoutMs
+    this.#closeMs = closeMs
     this.#before = this.#socket.bytesWritten
     if (this.#stream === undefined) answering.add(this.#socket)
     response.on('close', () => this.#gone())
@@ -267,7 +269,7 @@ class SseConnection extends AcceptedLink implements Accepted {
     }
     // A reader that stands still would keep the stream and all that waits in it for ever.
     // Not http2's `stream.close()`, which waits for that reader as well.
-    const timer = setTimeout(() => (this.#stream ?? this.#socket).destroy(), this.#closeTimeoutMs)
+    const timer = setTimeout(() => (this.#stream ?? this.#socket).destroy(), this.#closeMs)
     timer.unref()
     this.#response.once('close', () => clearTimeout(timer))
   }

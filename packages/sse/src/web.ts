@@ -7,6 +7,7 @@ import {
   byteLength,
   type Close,
   checkClose,
+  checkNumber,
   closeCode,
   type Encoder,
   type Gate,
@@ -25,11 +26,11 @@ export interface ResponderOptions {
   /** Hears of each request that is refused before `admit` is asked. */
   readonly onRefused?: (refusal: Refusal) => void
   /**
-   * How long a closed stream may take to carry its last bytes away, in milliseconds; then it is broken off.
+   * How long a closed stream may take to carry its last bytes away, in milliseconds, up to 600,000; then it is broken off.
    *
-   * @defaultValue 5000
+   * @defaultValue 5,000
    */
-  readonly closeTimeoutMs?: number
+  readonly closeMs?: number
 }
 
 /**
@@ -40,12 +41,14 @@ export interface ResponderOptions {
  * @returns answers a request that asks for an event stream; whoever mounts it chooses them. `signal` aborts
  * when the client leaves; it need not, where the runtime cancels the body then. It may be told who decides on
  * one request, in the place of `admit`.
+ * @throws TypeError for a setting that is none.
  */
 export function createResponder(
   admit: Admit,
   options: ResponderOptions = {},
 ): (asked: NodeRequest, signal?: AbortSignal, admit?: Admit) => Promise<Response> {
-  const { gate, onRefused, closeTimeoutMs = 5000 } = options
+  const { gate, onRefused, closeMs = 5000 } = options
+  checkNumber('closeMs', closeMs, 0, 600_000)
   return async (asked, signal, admitOne = admit) => {
     const improper = malformed(asked) ?? headless(asked) ?? gate?.(asked) ?? oversized(asked)
     const arrival = improper === undefined ? requestArrival(asked, lastEventIdOf(asked)) : undefined
@@ -58,7 +61,7 @@ export function createResponder(
     if (typeof admission !== 'function') return refusalResponse(admission)
     // The client did not wait. Nobody sees this answer; the status is the one that logs have for it.
     if (signal?.aborted) return new Response(null, { status: 499 })
-    const connection = new WebConnection(signal, arrival, closeTimeoutMs)
+    const connection = new WebConnection(signal, arrival, closeMs)
     admission(connection)
     connection.begin()
     return new Response(connection.body, { headers: head })
@@ -111,7 +114,7 @@ class WebConnection extends AcceptedLink implements Accepted {
   readonly encoder: Encoder = frames
   readonly body: ReadableStream<Uint8Array>
   readonly #signal: AbortSignal | undefined
-  readonly #closeTimeoutMs: number
+  readonly #closeMs: number
   readonly #onAbort = () => this.#gone()
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   /** What was handed over. */
@@ -120,10 +123,10 @@ class WebConnection extends AcceptedLink implements Accepted {
   #total: number | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(signal: AbortSignal | undefined, arrival: Arrival, closeTimeoutMs: number) {
+  constructor(signal: AbortSignal | undefined, arrival: Arrival, closeMs: number) {
     super(arrival)
     this.#signal = signal
-    this.#closeTimeoutMs = closeTimeoutMs
+    this.#closeMs = closeMs
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -171,7 +174,7 @@ class WebConnection extends AcceptedLink implements Accepted {
     this.#hand(this.encoder.encode({ type: 'close', close }))
     this.finish(close)
     // A reader that stands still would keep the stream and all that waits in it for ever.
-    this.#timer = setTimeout(() => this.#breakOff(), this.#closeTimeoutMs)
+    this.#timer = setTimeout(() => this.#breakOff(), this.#closeMs)
     this.#endWhenEmpty()
   }
 

@@ -283,7 +283,7 @@ describe.each([http1, h2c])('over $name', (version) => {
     })
 
     test('destroys a stream whose reader stands still', async () => {
-      const { connection, released } = await open(version, '/live', {}, { closeTimeoutMs: 1 })
+      const { connection, released } = await open(version, '/live', {}, { closeMs: 1 })
       await fill(connection)
       const letGo = released()
       connection.close({ code: 4008, reason: 'slow' })

@@ -9,6 +9,7 @@ import {
   type Close,
   type Compression,
   checkClose,
+  checkNumber,
   closeCode,
   createCork,
   type Decoder,
@@ -43,11 +44,11 @@ export interface ListenerOptions extends Limits {
   /** Hears of each request that is refused before `admit` is asked. */
   readonly onRefused?: (refusal: Refusal) => void
   /**
-   * How long a closing handshake may take, in milliseconds; then the socket is destroyed.
+   * How long a closing handshake may take, in milliseconds, up to 600,000; then the socket is destroyed.
    *
-   * @defaultValue 5000
+   * @defaultValue 5,000
    */
-  readonly closeTimeoutMs?: number
+  readonly closeMs?: number
   /**
    * Whether clients that offer permessage-deflate get it. A message is compressed once for all of them. Keep it off where one
    * message may hold a secret and what an attacker chose: the size would tell.
@@ -76,13 +77,14 @@ const maxInflation = 100
  * subprotocol learns a refusal by the close code that says the same, since a browser shows no status of a refused upgrade;
  * any other learns the HTTP status.
  * @returns a listener for upgrade requests; whoever mounts it chooses them.
- * @throws TypeError when `maxMessageBytes` or `compression` is none.
+ * @throws TypeError for a setting that is none.
  */
 export function createListener(
   admit: Admit,
   options: ListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { gate, onRefused, closeTimeoutMs = 5000, compression } = options
+  const { gate, onRefused, closeMs = 5000, compression } = options
+  checkNumber('closeMs', closeMs, 0, 600_000)
   const maxMessageBytes = maxMessageBytesOf(options)
   const thresholdBytes = thresholdOf(compression)
   const settings = {
@@ -90,7 +92,7 @@ export function createListener(
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: Math.min(maxMessageBytes + headRoomBytes, maxPayloadBytes),
-    closeTimeout: closeTimeoutMs,
+    closeTimeout: closeMs,
     WebSocket: Link,
     handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
   } as const

@@ -239,7 +239,7 @@ describe('what a hostile client sends ends its link and nothing else', () => {
 })
 
 test('a client that never answers the close is destroyed in time', async () => {
-  const { port, accepted } = await start({ closeTimeoutMs: 50 })
+  const { port, accepted } = await start({ closeMs: 50 })
   const client = await raw(port)
   const server = await accepted()
   server.close({ code: 4000, reason: 'go' })

@@ -303,14 +303,22 @@ export function brokerSuite({ test, setup, relay = true }: BrokerSuite): void {
 
   check(
     'from any position, replay and what is heard later make the whole, without hole or repeat (seeded)',
-    async ({ broker }) => {
+    async ({ broker, neighbour = broker }) => {
       const random = seeded(5)
       const channels = ['a', 'b', 'c']
       const published: { channel: string; id: string }[] = []
       broker.subscribe((channel, { id }) => published.push({ channel, id }))
       const start = await broker.position()
       for (let round = 0; round < 30; round += 1) {
-        await broker.publish(channels[Math.floor(random() * 3)] ?? 'a', 'e', String(round))
+        const node = round % 2 === 0 ? broker : neighbour
+        const publishing = node.publish(channels[Math.floor(random() * 3)] ?? 'a', 'e', String(round))
+        const position =
+          round % 3 === 0 ? await broker.position() : (await broker.history(channels, start)).position
+        assert(
+          !broker.isAfter(position, published.at(-1)?.id ?? start),
+          `${position} was told before what lies before it was heard`,
+        )
+        await publishing
       }
       await eventually(() => published.length === 30, 'all to be heard')
       for (const at of [-1, ...published.keys()]) {

@@ -94,7 +94,7 @@ export interface Network {
 const shortBytes = 400
 
 /** How long a closed link may take to carry its last bytes away. */
-const closeTimeoutMs = 5_000
+const closeMs = 5_000
 
 /** What may wait to be sent before a `send` holds back. */
 const highWaterBytes = 64 * 1024
@@ -427,7 +427,7 @@ function createLink(
       endServer(close)
       if (clientEnd !== undefined) return
       // A reader that stands still would keep the link and all that waits in it for ever.
-      later(closeTimeoutMs, () => {
+      later(closeMs, () => {
         if (!broken) destroy()
       })
     },

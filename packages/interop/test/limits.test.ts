@@ -13,7 +13,10 @@ const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
 const sources: Readonly<Record<string, readonly [file: string, name: string] | number>> = {
   'a message that a peer sends': ['core/src/frame.ts', 'defaultMaxMessageBytes: number'],
   'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
-  'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
+  'messages of one peer within a second, and at once; over WebSocket any word of the protocol counts': [
+    'server/src/options.ts',
+    'maxMessagesPerSecond',
+  ],
   'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],
   'the body of a POST': ['post/src/links.ts', 'minBodyBytes'],
   'bodies that are being read, of all links': ['post/src/body.ts', 'maxReadingBytes'],

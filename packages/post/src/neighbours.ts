@@ -51,18 +51,19 @@ export function createNeighbours(
   let meetings = 0
   let carriedBytes = 0
 
-  async function put(node: string, question: Question, ms: number): Promise<Taken | Refusal> {
-    const answer = await answerOf(node, question, ms)
-    known.delete(question.proof)
-    if ('seq' in answer) remember(question.proof)
+  /** @param asked - the question about this link as it goes. */
+  async function put(node: string, proof: string, asked: string, ms: number): Promise<Taken | Refusal> {
+    const answer = await answerOf(node, proof, asked, ms)
+    known.delete(proof)
+    if ('seq' in answer) remember(proof)
     return answer
   }
 
-  async function answerOf(node: string, question: Question, ms: number): Promise<Taken | Refusal> {
+  async function answerOf(node: string, proof: string, asked: string, ms: number): Promise<Taken | Refusal> {
     try {
-      return read(await relay.ask(node, JSON.stringify(question), AbortSignal.timeout(ms))) ?? unanswered
+      return read(await relay.ask(node, asked, AbortSignal.timeout(ms))) ?? unanswered
     } catch (cause) {
-      onUnanswered(question.proof, cause)
+      onUnanswered(proof, cause)
       return unanswered
     }
   }
@@ -80,18 +81,20 @@ export function createNeighbours(
       if (meetings >= maxMeetings) return busy
       meetings += 1
       try {
-        const answer = await put(node, { proof, seq: 1, text: '' }, meetMs)
+        const answer = await put(node, proof, JSON.stringify({ proof, seq: 1, text: '' }), meetMs)
         return 'status' in answer ? answer : undefined
       } finally {
         meetings -= 1
       }
     },
     async ask(node, question) {
-      const bytes = byteLength(question.text)
+      const asked = JSON.stringify(question)
+      // As it goes: a control character is six there.
+      const bytes = byteLength(asked)
       if (carriedBytes + bytes > maxCarriedBytes) return busy
       carriedBytes += bytes
       try {
-        return await put(node, question, askMs)
+        return await put(node, question.proof, asked, askMs)
       } finally {
         carriedBytes -= bytes
       }

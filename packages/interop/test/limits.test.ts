@@ -29,7 +29,10 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
     'maxCarriedBytes',
   ],
   'pieces in which a body comes, besides one for each 16 bytes': ['post/src/body.ts', 'freePieces'],
-  'lines of a body that bring no message: comments, `retry`, fields that there are not': ['post/src/link.ts', 'maxStrayLines'],
+  'lines of a body that bring no message: comments, `retry`, fields that there are not': [
+    'post/src/link.ts',
+    'maxStrayLines',
+  ],
   'POSTs of one link at a time': ['post/src/links.ts', 'maxPosts'],
   'time for the body of a POST to come': ['post/src/links.ts', 'bodyMs'],
   'time for which the answer to a POST waits for `onMessage`': ['post/src/wire.ts', 'holdMs'],

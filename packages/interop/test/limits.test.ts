@@ -20,10 +20,8 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
   'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],
   'the body of a POST': ['post/src/links.ts', 'minBodyBytes'],
   'bodies that are being read, of all links': ['post/src/body.ts', 'maxReadingBytes'],
-  'links about which the other [nodes](scaling.md) are being asked, before the first body of each is read': [
-    'post/src/neighbours.ts',
-    'maxMeetings',
-  ],
+  'links about which the other [nodes](scaling.md) are being asked, before the first body of each is read; half as many about one node':
+    ['post/src/neighbours.ts', 'maxMeetings'],
   'bodies that are on their way to other nodes, until these answer': [
     'post/src/neighbours.ts',
     'maxCarriedBytes',

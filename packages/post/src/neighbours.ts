@@ -31,6 +31,9 @@ const askMs: number = holdMs + 5_000
 /** Links about which other nodes are being asked at one time. A node's inbox takes ten times as much. */
 const maxMeetings = 100
 
+/** Those about one node: it may have died without a word, and whoever knows its name must not keep the others from being met. */
+const maxMeetingsOfNode = 50
+
 /** What is on its way to other nodes at one time, in bytes: it is kept until they answer, here and where the broker keeps it. */
 const maxCarriedBytes = 64 * 1024 * 1024
 
@@ -48,7 +51,8 @@ export function createNeighbours(
 ): Neighbours {
   /** Proofs, the one that posted last at the end. */
   const known = new Set<string>()
-  let meetings = 0
+  const meetings = new Map<string, number>()
+  let meetingCount = 0
   let carriedBytes = 0
 
   /** @param asked - the question about this link as it goes. */
@@ -78,13 +82,18 @@ export function createNeighbours(
   return {
     async meet(node, proof) {
       if (known.has(proof)) return undefined
-      if (meetings >= maxMeetings) return busy
-      meetings += 1
+      const ofNode = meetings.get(node) ?? 0
+      if (meetingCount >= maxMeetings || ofNode >= maxMeetingsOfNode) return busy
+      meetingCount += 1
+      meetings.set(node, ofNode + 1)
       try {
         const answer = await put(node, proof, JSON.stringify({ proof, seq: 1, text: '' }), meetMs)
         return 'status' in answer ? answer : undefined
       } finally {
-        meetings -= 1
+        meetingCount -= 1
+        const left = (meetings.get(node) ?? 1) - 1
+        if (left === 0) meetings.delete(node)
+        else meetings.set(node, left)
       }
     },
     async ask(node, question) {

@@ -38,6 +38,10 @@ const sources: Readonly<Record<string, readonly [file: string, name: string] | n
     'post/src/outgoing.ts',
     'giveUpMs',
   ],
+  'messages of one peer against the [contract](contracts.md) of which `onError` is told': [
+    'server/src/inbound.ts',
+    'maxToldBreaks',
+  ],
   'levels of what a peer sends': ['server/src/options.ts', 'maxDepth'],
   'path and query': ['core/src/request.ts', 'maxTargetBytes'],
   'characters of `Host`': ['core/src/request.ts', 'maxHostLength'],

@@ -50,6 +50,14 @@ export class Inbox {
     return undefined
   }
 
+  /**
+   * Takes a word of the protocol that is not a server's to hear, such as a newer client's. It waits and counts as a message does, and
+   * whoever reads passes it over: what nobody counted would have no rate.
+   */
+  pass(): Close | undefined {
+    return this.add(unheard)
+  }
+
   async #holdBack(): Promise<void> {
     if (this.#isHeldBack) return
     this.#isHeldBack = true
@@ -59,3 +67,5 @@ export class Inbox {
     this.#options.wire.resume()
   }
 }
+
+const unheard: Message = Object.freeze({ id: '', event: '~', data: '' })

@@ -116,9 +116,14 @@ export function costOf({ id, event, data }: Message): number {
 /**
  * A value as it may stand in an error. Text is quoted, its control characters visible, and short: `"64"` is no number, and must
  * not look like one. Of an object its kind.
+ *
+ * What JSON leaves as it is, and a terminal or a viewer of logs would obey (further controls, line ends, directions), becomes U+FFFD.
  */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (typeof value === 'string') {
+    const text = JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+    return text.replace(/[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
+  }
   return typeof value === 'object' || typeof value === 'function' ? kind(value) : String(value)
 }
 

@@ -68,6 +68,8 @@ test('bytes are counted as UTF-8', () => {
 
 test('values in errors are short and show their control characters', () => {
   expect(show('a\r\nb')).toBe('"a\\r\\nb"')
+  // A terminal takes U+009B for ESC [, a log viewer U+2028 for a line's end, and U+202E has the rest read backwards.
+  expect(show('\x9b2J \x7f \u2028 \u202e')).toBe('"\ufffd2J \ufffd \ufffd \ufffd"')
   expect(show('x'.repeat(1000)).length).toBeLessThan(70)
   expect([kind(null), kind([]), kind(new Map()), kind(Object.create(null)), kind(1n)]).toEqual([
     'null',

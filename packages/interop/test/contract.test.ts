@@ -250,6 +250,18 @@ test('an iteration has what the schema made of it, and not what it refused', asy
   expect(told.client).toMatchObject([{ name: 'ContractError', of: 'other' }])
 })
 
+test('a peer that does nothing but break the contract does not fill the log', async () => {
+  await using bench = await meet(libraries.zod)
+  const { hub, client, told } = bench
+  const heard = new Promise((resolve) => hub.onMessage(resolve))
+  // As from a page in plain JavaScript.
+  const send = client.send as (event: string, data: unknown) => Promise<void>
+  for (let at = 0; at < 100; at += 1) await send(at % 2 === 0 ? 'chat' : `made up ${at}`, at)
+  await send('chat', { text: 'fine' })
+  expect(await within(heard, 'what is as agreed')).toMatchObject({ data: { text: 'fine' } })
+  expect(told.hub).toHaveLength(10)
+})
+
 test('a schema that throws is told to `onError`, and what it threw stays on the server', async () => {
   const broken: StandardSchema<number> = {
     '~standard': {

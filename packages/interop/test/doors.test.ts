@@ -102,7 +102,7 @@ const isTurnedAway = (text: string): boolean =>
 describe.each([
   ['Bun', bunCommand()],
   ['Deno', denoCommand()],
-])("the doors of %s's own server", { timeout: 5_000 }, (_, { file, args }) => {
+])("the doors of %s's own server", { timeout: 5_000 }, (name, { file, args }) => {
   let program: Child
   let port: number
   const bystanders: HostileLink[] = []
@@ -172,6 +172,18 @@ describe.each([
       await expect.poll(() => isTurnedAway(link.received())).toBe(true)
     else expect(link.received()).toMatch(/^HTTP\/1\.1 4\d\d /)
     expect(link.received()).not.toMatch(/a secret|\nX-Injected/)
+    link.reset()
+    await isWell()
+  })
+
+  // Bun is told to keep it for as long as it is silent, and cannot be told back.
+  test.runIf(name === 'Bun')('a stream that the server ends takes its connection with it', async () => {
+    const own = await dial(requestOf(stream, `${path}?channel=mine&up=post`))
+    await own.hears('\r\n\r\n')
+    const key = /\r\neitherway-link: (\S+)\r\n/i.exec(own.received())?.[1]
+    const head = [`Eitherway-Link: ${key}`, 'Eitherway-Seq: 1', 'Content-Length: 9']
+    const link = await dial(`${requestOf(posting, path, head)}data: {\n\n`)
+    await own.closed
     link.reset()
     await isWell()
   })

@@ -13,26 +13,34 @@ const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
 const sources: Readonly<Record<string, readonly [file: string, name: string] | number>> = {
   'a message that a peer sends': ['core/src/frame.ts', 'defaultMaxMessageBytes: number'],
   'frames of one message': ['interop/node_modules/ws/lib/websocket-server.js', 'maxFragments:'],
-  'messages of one peer within a second, and at once': ['server/src/options.ts', 'maxMessagesPerSecond'],
+  'messages of one peer within a second, and at once; over WebSocket any word of the protocol counts': [
+    'server/src/options.ts',
+    'maxMessagesPerSecond',
+  ],
   'messages of one peer that wait for `onMessage`': ['core/src/inbox.ts', 'highWaterBytes'],
   'the body of a POST': ['post/src/links.ts', 'minBodyBytes'],
   'bodies that are being read, of all links': ['post/src/body.ts', 'maxReadingBytes'],
-  'links about which the other [nodes](scaling.md) are being asked, before the first body of each is read': [
-    'post/src/neighbours.ts',
-    'maxMeetings',
-  ],
+  'links about which the other [nodes](scaling.md) are being asked, before the first body of each is read; half as many about one node':
+    ['post/src/neighbours.ts', 'maxMeetings'],
   'bodies that are on their way to other nodes, until these answer': [
     'post/src/neighbours.ts',
     'maxCarriedBytes',
   ],
   'pieces in which a body comes, besides one for each 16 bytes': ['post/src/body.ts', 'freePieces'],
-  'lines of a body with a field that there is not': ['post/src/link.ts', 'maxStrayLines'],
+  'lines of a body that bring no message: comments, `retry`, fields that there are not': [
+    'post/src/link.ts',
+    'maxStrayLines',
+  ],
   'POSTs of one link at a time': ['post/src/links.ts', 'maxPosts'],
   'time for the body of a POST to come': ['post/src/links.ts', 'bodyMs'],
   'time for which the answer to a POST waits for `onMessage`': ['post/src/wire.ts', 'holdMs'],
   'a batch that does not get through by POST, until the link is given up': [
     'post/src/outgoing.ts',
     'giveUpMs',
+  ],
+  'messages of one peer against the [contract](contracts.md) of which `onError` is told': [
+    'server/src/inbound.ts',
+    'maxToldBreaks',
   ],
   'levels of what a peer sends': ['server/src/options.ts', 'maxDepth'],
   'path and query': ['core/src/request.ts', 'maxTargetBytes'],

@@ -24,7 +24,7 @@ export interface Taken {
   readonly seq: number
 }
 
-/** Lines of one body that say nothing. An honest client sends none, and to read them takes longer than to send them. */
+/** Lines of one body that bring no message. An honest client sends none, and to read them takes longer than to send them. */
 const maxStrayLines = 1_000
 
 export const gone: Refusal = {

@@ -68,7 +68,7 @@ const maxPosts = 4
 const maxStrays = 100
 
 const lacksRelay =
-  'what clients of `sse+post` send comes to this server, and the one that has their link gives no answer here: unless that one has just ended, servers behind one address need one broker with a relay, such as `redisBroker`, or all requests of a client have to come to one server. It is not said again'
+  'what clients of `sse+post` send comes to this server, and the one that has their link gives no answer here: unless that one has just ended, or somebody makes keys up, servers behind one address need one broker with a relay, such as `redisBroker`, or all requests of a client have to come to one server. It is not said again'
 
 /** What a message of line ends only becomes, each of which is written `data: `. */
 const bytesPerByte = 7

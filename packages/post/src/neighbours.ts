@@ -31,6 +31,9 @@ const askMs: number = holdMs + 5_000
 /** Links about which other nodes are being asked at one time. A node's inbox takes ten times as much. */
 const maxMeetings = 100
 
+/** Those about one node: it may have died without a word, and whoever knows its name must not keep the others from being met. */
+const maxMeetingsOfNode = 50
+
 /** What is on its way to other nodes at one time, in bytes: it is kept until they answer, here and where the broker keeps it. */
 const maxCarriedBytes = 64 * 1024 * 1024
 
@@ -48,21 +51,23 @@ export function createNeighbours(
 ): Neighbours {
   /** Proofs, the one that posted last at the end. */
   const known = new Set<string>()
-  let meetings = 0
+  const meetings = new Map<string, number>()
+  let meetingCount = 0
   let carriedBytes = 0
 
-  async function put(node: string, question: Question, ms: number): Promise<Taken | Refusal> {
-    const answer = await answerOf(node, question, ms)
-    known.delete(question.proof)
-    if ('seq' in answer) remember(question.proof)
+  /** @param asked - the question about this link as it goes. */
+  async function put(node: string, proof: string, asked: string, ms: number): Promise<Taken | Refusal> {
+    const answer = await answerOf(node, proof, asked, ms)
+    known.delete(proof)
+    if ('seq' in answer) remember(proof)
     return answer
   }
 
-  async function answerOf(node: string, question: Question, ms: number): Promise<Taken | Refusal> {
+  async function answerOf(node: string, proof: string, asked: string, ms: number): Promise<Taken | Refusal> {
     try {
-      return read(await relay.ask(node, JSON.stringify(question), AbortSignal.timeout(ms))) ?? unanswered
+      return read(await relay.ask(node, asked, AbortSignal.timeout(ms))) ?? unanswered
     } catch (cause) {
-      onUnanswered(question.proof, cause)
+      onUnanswered(proof, cause)
       return unanswered
     }
   }
@@ -77,21 +82,28 @@ export function createNeighbours(
   return {
     async meet(node, proof) {
       if (known.has(proof)) return undefined
-      if (meetings >= maxMeetings) return busy
-      meetings += 1
+      const ofNode = meetings.get(node) ?? 0
+      if (meetingCount >= maxMeetings || ofNode >= maxMeetingsOfNode) return busy
+      meetingCount += 1
+      meetings.set(node, ofNode + 1)
       try {
-        const answer = await put(node, { proof, seq: 1, text: '' }, meetMs)
+        const answer = await put(node, proof, JSON.stringify({ proof, seq: 1, text: '' }), meetMs)
         return 'status' in answer ? answer : undefined
       } finally {
-        meetings -= 1
+        meetingCount -= 1
+        const left = (meetings.get(node) ?? 1) - 1
+        if (left === 0) meetings.delete(node)
+        else meetings.set(node, left)
       }
     },
     async ask(node, question) {
-      const bytes = byteLength(question.text)
+      const asked = JSON.stringify(question)
+      // As it goes: a control character is six there.
+      const bytes = byteLength(asked)
       if (carriedBytes + bytes > maxCarriedBytes) return busy
       carriedBytes += bytes
       try {
-        return await put(node, question, askMs)
+        return await put(node, question.proof, asked, askMs)
       } finally {
         carriedBytes -= bytes
       }

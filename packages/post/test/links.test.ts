@@ -378,7 +378,7 @@ test('what waits does not keep the body that it came in', async () => {
   const { links, key, link } = await start()
   collect()
   const before = process.memoryUsage().heapUsed
-  const padding = ':\n'.repeat(1024 * 1024)
+  const padding = `:${' '.repeat(2 * 1024 * 1024)}\n`
   for (let seq = 1; seq <= 20; seq += 1) {
     const text = `${padding}event: a-name-of-some-length\ndata: a-value-of-some-length\n\n`
     expect(await links.receive(post(key, { seq: String(seq), body: piecesOf(text) }))).toEqual({ seq })

@@ -314,60 +314,61 @@ for place = 5, #KEYS do
   if isAfter(e, n, afterE, afterN) then
     lost[#lost + 1] = text(place - 5)
   elseif found then
-    heads[#heads + 1] = { key = KEYS[place], from = '(' .. idOf(afterE, afterN), list = {}, at = 1, more = true, count = 2 }
+    heads[#heads + 1] = KEYS[place]
   end
 end
 if isChanged then saveAll() end
 
-local reply = { upTo, '', table.concat(lost, ' '), '' }
-local size, last = 0, nil
-local isOpen = #heads > 0
-while isOpen do
-  isOpen = false
-  -- Up to here every channel has been read.
-  local edgeE, edgeN = lastE, lastN
-  for _, head in ipairs(heads) do
-    if head.more and head.at > #head.list then
-      head.list, head.at = call('XRANGE', head.key, head.from, idOf(lastE, lastN), 'COUNT', head.count), 1
-      head.more = #head.list == head.count
-      if head.more then head.from = '(' .. head.list[head.count][1] end
-      head.count = math.min(256, head.count * 2)
-    end
-    if head.more then
-      isOpen = true
-      local e, n = split(head.list[#head.list][1])
-      if isAfter(edgeE, edgeN, e, n) then edgeE, edgeN = e, n end
-    end
-  end
-  local found = {}
-  for _, head in ipairs(heads) do
-    while head.at <= #head.list do
-      local entry = head.list[head.at]
-      local e, n = split(entry[1])
-      if isAfter(e, n, edgeE, edgeN) then break end
-      local first = tonumber(entry[2][2])
-      if not isAfter(e, first, upToE, upToN) then
-        found[#found + 1] = { e = e, n = n, first = first, id = entry[1], group = entry[2][4] }
-      end
-      head.at = head.at + 1
-    end
-  end
+-- In an order that nobody can choose: each channel is read only up to where those before it have filled the page already. In the worst
+-- order all that they keep would be read for one page.
+math.randomseed(tonumber(time[2]))
+for at = #heads, 2, -1 do
+  local other = math.random(at)
+  heads[at], heads[other] = heads[other], heads[at]
+end
+
+local found, size, more = {}, 0, ''
+local function cut()
   table.sort(found, function(one, other) return isAfter(other.e, other.n, one.e, one.n) end)
-  for _, entry in ipairs(found) do
-    if size >= maxBytes and last and entry.id ~= last then
-      reply[4] = '1'
-      return reply
-    end
-    last = entry.id
-    -- Of a batch that began before, a part was read already.
-    if isAfter(entry.e, entry.first, afterE, afterN) then
-      local index = indexOf(entry.group)
-      size = size + index.bytes(index.count) + 64 * index.count
-    end
-    reply[#reply + 1] = entry.id
-    reply[#reply + 1] = text(entry.first)
-    reply[#reply + 1] = entry.group
+  local sum, kept = 0, 0
+  while kept < #found and (kept == 0 or sum < maxBytes or found[kept].id == found[kept + 1].id) do
+    kept = kept + 1
+    sum = sum + found[kept].size
   end
+  if kept < #found then lastE, lastN, more = found[kept].e, found[kept].n, '1' end
+  for at = #found, kept + 1, -1 do found[at] = nil end
+  size = sum
+end
+
+for _, key in ipairs(heads) do
+  local from, count = '(' .. idOf(afterE, afterN), 1
+  while from do
+    local list = call('XRANGE', key, from, idOf(lastE, lastN), 'COUNT', count)
+    from = #list == count and '(' .. list[count][1] or nil
+    count = math.min(256, count * 2)
+    for _, entry in ipairs(list) do
+      local e, n = split(entry[1])
+      local first, group = tonumber(entry[2][2]), entry[2][4]
+      if not isAfter(e, first, upToE, upToN) then
+        local cost = 0
+        -- Of a batch that began before, a part was read already.
+        if isAfter(e, first, afterE, afterN) then
+          local index = indexOf(group)
+          cost = index.bytes(index.count) + 64 * index.count
+        end
+        found[#found + 1], size = { e = e, n = n, id = entry[1], first = first, group = group, size = cost }, size + cost
+      end
+    end
+    if size > 2 * maxBytes then cut() end
+  end
+end
+cut()
+
+local reply = { upTo, '', table.concat(lost, ' '), more }
+for _, entry in ipairs(found) do
+  reply[#reply + 1] = entry.id
+  reply[#reply + 1] = text(entry.first)
+  reply[#reply + 1] = entry.group
 end
 return reply
 `

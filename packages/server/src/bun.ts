@@ -7,7 +7,14 @@ import { checkOptions, maxMessageBytesOf } from '@eitherway/core'
 import { refusalResponse } from '@eitherway/sse/web'
 import type { Upgrade } from '@eitherway/ws/web'
 import type { EntranceHub } from './hub.ts'
-import { createEntrance, type EntranceOptions, entranceNames, noHandshake } from './web-entrance.ts'
+import { keptOpen } from './kept-open.ts'
+import {
+  createEntrance,
+  type EntranceOptions,
+  entranceNames,
+  noHandshake,
+  type Shake,
+} from './web-entrance.ts'
 
 export * from './web.ts'
 
@@ -58,9 +65,7 @@ export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}
   const enter = createEntrance(hub, options)
   return {
     fetch(request, server) {
-      // Bun ends an answer that says nothing for ten seconds, a stream too.
-      server.timeout(request, 0)
-      return enter(request, server, (agreed) => {
+      const shake: Shake = (agreed) => {
         const { protocol } = agreed
         const data = { agreed }
         const isMade = server.upgrade(
@@ -70,7 +75,8 @@ export function createBunHandler(hub: EntranceHub, options: EntranceOptions = {}
         if (isMade) return undefined
         hub.refused(noHandshake)
         return refusalResponse(noHandshake)
-      })
+      }
+      return keptOpen(request, server, () => enter(request, server, shake))
     },
     websocket: {
       // With room for an id and an event.

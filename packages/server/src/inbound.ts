@@ -11,10 +11,14 @@ import {
   type ServerConnection,
   type Waiting,
 } from '@eitherway/core'
+import { ContractError } from '@eitherway/core/contract'
 import { type Calls, requestOf } from './calls.ts'
 import type { HubSettings } from './options.ts'
 import type { HubPeer } from './peer.ts'
 import { createRate, type Rate } from './rate.ts'
+
+/** Messages of one peer against the contract that are told: whoever sends nothing else would fill the log. */
+const maxToldBreaks = 10
 
 /** What is done with what peers send. */
 export interface InboundOptions<Context> {
@@ -80,7 +84,7 @@ export function createInbound<Context>({
     if (message.event.startsWith('~')) return await call(peer, message)
     const received = decode(peer, message)
     if (received === undefined) return false
-    const agreed = check === undefined ? received : await agreedOn(received, check)
+    const agreed = check === undefined ? received : await agreedOn(peer, received, check)
     if (agreed !== undefined) await handle(agreed, peer)
     return true
   }
@@ -120,15 +124,28 @@ export function createInbound<Context>({
     }
   }
 
+  /** How often a peer has broken the contract, of those few that have. */
+  const breaks = new WeakMap<HubPeer<Context>, number>()
+
+  function tellBreak(peer: HubPeer<Context>, error: unknown): void {
+    if (error instanceof ContractError) {
+      const count = (breaks.get(peer) ?? 0) + 1
+      breaks.set(peer, count)
+      if (count > maxToldBreaks) return
+    }
+    tell(error)
+  }
+
   /** @returns `undefined` for what the contract refuses: the peer goes on, and whoever reads the errors learns of it. */
   async function agreedOn(
+    peer: HubPeer<Context>,
     received: Received,
     agreed: NonNullable<HubSettings['check']>,
   ): Promise<Received | undefined> {
     try {
       return { ...received, data: await agreed('up', received.event, received.data) }
     } catch (error) {
-      tell(error)
+      tellBreak(peer, error)
       return undefined
     }
   }

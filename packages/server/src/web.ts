@@ -7,7 +7,14 @@
 import { checkOptions } from '@eitherway/core'
 import { refusalResponse } from '@eitherway/sse/web'
 import type { EntranceHub } from './hub.ts'
-import { createEntrance, type EntranceOptions, entranceNames, layersOf, noHandshake } from './web-entrance.ts'
+import { keptOpen } from './kept-open.ts'
+import {
+  createEntrance,
+  type EntranceOptions,
+  entranceNames,
+  noHandshake,
+  type Shake,
+} from './web-entrance.ts'
 import { openOn, type WebSocketEnd } from './web-socket.ts'
 
 export type {
@@ -72,26 +79,22 @@ export function createHandler(
   const { upgrade } = options
   const enter = createEntrance(hub, options)
   return async (request, info) => {
-    keepOpen(request, info)
-    const response = await enter(
-      request,
-      info,
+    const shake: Shake | undefined =
       upgrade &&
-        ((agreed) => {
-          const { protocol } = agreed
-          try {
-            const made = upgrade(request, protocol === '' ? {} : { protocol })
-            openOn(made.socket, agreed)
-            return made.response
-          } catch (error) {
-            if (isWhole(request)) throw error
-            // Deno's way to say so.
-            hub.refused(noHandshake)
-            return refusalResponse(noHandshake)
-          }
-        }),
-    )
-    return response as Response
+      ((agreed) => {
+        const { protocol } = agreed
+        try {
+          const made = upgrade(request, protocol === '' ? {} : { protocol })
+          openOn(made.socket, agreed)
+          return made.response
+        } catch (error) {
+          if (isWhole(request)) throw error
+          // Deno's way to say so.
+          hub.refused(noHandshake)
+          return refusalResponse(noHandshake)
+        }
+      })
+    return (await keptOpen(request, info, () => enter(request, info, shake))) as Response
   }
 }
 
@@ -99,12 +102,4 @@ export function createHandler(
 function isWhole({ headers }: Request): boolean {
   const names = ['Sec-WebSocket-Key', 'Sec-WebSocket-Version']
   return /\bupgrade\b/i.test(headers.get('Connection') ?? '') && names.every((name) => headers.has(name))
-}
-
-/** Bun ends an answer that says nothing for ten seconds, a stream too. Its server can be told for one request. */
-function keepOpen(request: Request, info: object | null | undefined): void {
-  const server = layersOf(info).find(
-    ({ timeout, requestIP }) => typeof timeout === 'function' && requestIP !== undefined,
-  )
-  server?.timeout?.(request, 0)
 }

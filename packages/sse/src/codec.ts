@@ -96,7 +96,11 @@ function fromBase64(text: string): Uint8Array | undefined {
 
 /** What a reader of streams takes. @internal */
 export interface DecoderLimits extends Limits {
-  /** Lines with a field that is unknown or has no meaning; beyond it the stream is broken. @defaultValue no limit, as the standard has it */
+  /**
+   * Lines that bring no message: comments, `retry`, and fields that are unknown or have no meaning. Beyond it the stream is broken.
+   *
+   * @defaultValue no limit, as the standard has it
+   */
   readonly maxStrayLines?: number
 }
 
@@ -116,6 +120,11 @@ export function createDecoder({
     if (pending === undefined) return
     frames.push({ type: 'position', id: pending })
     pending = undefined
+  }
+
+  function countStray(): void {
+    strayLines += 1
+    if (strayLines > maxStrayLines) throw new ProtocolError(`over ${maxStrayLines} lines bring no message`)
   }
 
   const utf8Decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -150,18 +159,19 @@ export function createDecoder({
       frames.push(frame)
     },
     onRetry(retryMs) {
+      countStray()
       settlePosition()
       frames.push({ type: 'retry', retryMs })
     },
     onComment() {
+      countStray()
       settlePosition()
       frames.push({ type: 'heartbeat' })
     },
     onError(error) {
       if (error.type !== 'max-buffer-size-exceeded') {
-        strayLines += 1
-        if (strayLines <= maxStrayLines) return
-        throw new ProtocolError(`over ${maxStrayLines} lines hold no field`)
+        countStray()
+        return
       }
       failure = new ProtocolError(
         `a message is over the limit of ${maxMessageBytes} bytes; raise the receiver's \`maxMessageBytes\` if it is expected`,

@@ -336,8 +336,8 @@ class WsConnection extends AcceptedLink implements Accepted {
     }
     try {
       for (const frame of reading.decoder.push(isBinary ? bytes : bytes.toString())) {
-        // The protocol's own frames come from servers only; a newer client's are passed over.
-        const close = frame.type === 'message' ? reading.inbox.add(frame.message) : undefined
+        // The protocol's other frames come from servers only; a newer client's are passed over.
+        const close = frame.type === 'message' ? reading.inbox.add(frame.message) : reading.inbox.pass()
         if (close !== undefined) this.#leave(close)
         if (this.ended !== undefined) return
       }

@@ -248,8 +248,8 @@ class WebConnection extends AcceptedLink implements Accepted {
     const { inbox, decoder } = this.#opened
     try {
       for (const frame of decoder.push(data)) {
-        // The protocol's own frames come from servers only; a newer client's are passed over.
-        const close = frame.type === 'message' ? inbox.add(frame.message) : undefined
+        // The protocol's other frames come from servers only; a newer client's are passed over.
+        const close = frame.type === 'message' ? inbox.add(frame.message) : inbox.pass()
         if (close !== undefined) this.#leave(close)
         if (this.ended !== undefined) return
       }

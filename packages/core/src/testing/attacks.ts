@@ -417,6 +417,15 @@ const links: readonly Attack[] = [
 ]
 
 const ours: readonly Attack[] = [
+  {
+    ...framed('more words of the protocol than anybody may send', 'ours', closed(4029)),
+    bytes: sends(() => ({
+      rest: ['\n~new\n', '\n~hello\n{"heartbeatMs":1}', '1\n~position\n'].flatMap((word) => [
+        ...repeated(clientFrame(1, word), 1000),
+      ]),
+    })),
+    needs: messages,
+  },
   { ...framed('a message of one line', 'ours', closed(1002), clientFrame(1, 'x')), needs: messages },
   { ...framed('a message of two lines', 'ours', closed(1002), clientFrame(2, 'x\ny')), needs: messages },
   {

@@ -96,9 +96,14 @@ export const bodies = (requests: readonly Attack[]): readonly Attack[] => [
   ),
   posted('a body in gzip', 'CVE-2024-28863', () => ({ headers: ['Content-Encoding: gzip'] }), refused(415)),
   posted('a body of an announced gigabyte', 'CVE-2020-27813', () => ({ length: 2 ** 30 }), refused(413)),
-  posted('lines of no field without end', 'ours', () => ({ body: `${'a\n'.repeat(2000)}\n` }), {
-    ends: 1002,
-  }),
+  ...['a', ':', 'retry: 1'].map((line) =>
+    posted(
+      `lines of ${JSON.stringify(line)} without end`,
+      'ours',
+      () => ({ body: `${`${line}\n`.repeat(2000)}\n` }),
+      { ends: 1002 },
+    ),
+  ),
   posted('a message over the limit', 'CVE-2016-10542', () => ({ body: `data: ${'x'.repeat(5000)}\n\n` }), {
     ends: 1009,
   }),

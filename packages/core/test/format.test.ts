@@ -22,6 +22,11 @@ describe('json', () => {
     expect(() => json.encode(value)).toThrow(TypeError)
     expect(() => json.encode(value)).toThrow(`${name} cannot be written as JSON`)
   })
+  test('for undefined there is null', () => {
+    expect(() => json.encode(undefined)).toThrow(
+      'cannot be written as JSON; where there is nothing to say, null can',
+    )
+  })
   test('a cycle is refused with its cause', () => {
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle

@@ -5,7 +5,7 @@ import {
   type Close,
   type Connection,
   checkClose,
-  checkOptions,
+  checkFunction,
   checkWhole,
   closeCode,
   createMessage,
@@ -30,8 +30,8 @@ import { createLinks, type LinkRequest } from './links.ts'
 import {
   type ClientOptions,
   checkChannels,
+  checkClientOptions,
   checkMs,
-  clientNames,
   maxTimerMs,
   report,
   urlOf,
@@ -67,8 +67,8 @@ function createClient(
   options: ClientOptions<TransportOption, Agreement | undefined>,
 ): Listener {
   const url = urlOf(given)
+  checkClientOptions(options)
   let transport = transportOf(options?.transport)
-  checkOptions('connect', options, clientNames)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
   checkWhole('maxQueuedBytes', maxQueuedBytes)
   if (options.maxMessageBytes !== undefined) checkWhole('maxMessageBytes', options.maxMessageBytes)
@@ -386,6 +386,7 @@ function createClient(
 const gone: Close = { code: closeCode.normal, reason: '' }
 
 function add<T>(set: Set<T>, item: T): () => void {
+  checkFunction('handler', item)
   set.add(item)
   return () => set.delete(item)
 }

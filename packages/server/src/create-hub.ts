@@ -6,6 +6,7 @@ import {
   byteLength,
   type Close,
   checkClose,
+  checkFunction,
   checkName,
   closeCode,
   kind,
@@ -366,6 +367,7 @@ function expiryOf({ expiresAt }: Authorized<unknown>): Refusal | undefined {
 }
 
 function add<T>(set: Set<T>, item: T): () => void {
+  checkFunction('handler', item)
   set.add(item)
   return () => set.delete(item)
 }

@@ -2,6 +2,7 @@ import {
   type Agreement,
   type Broker,
   type Contract,
+  checkFunction,
   checkNumber,
   checkOptions,
   checkWhole,
@@ -173,6 +174,7 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
   checkWhole('maxDepth', maxDepth)
   checkWhole('maxConcurrentRequests', maxConcurrentRequests)
   if (typeof slow !== 'function') checkPolicy(slow)
+  if (options.onError !== undefined) checkFunction('onError', options.onError)
   return {
     format: formatOf(options.format),
     check: options.contract?.check,

@@ -882,3 +882,14 @@ test('a connection that was answered already and finds no place is told how long
   expect(await connection.closed).toMatchObject({ code: 4103 })
   await hub.close()
 })
+
+test('a handler that is no function is refused where it is given', () => {
+  const hub = createHub()
+  expect(() => hub.onConnect(undefined as never)).toThrow('`handler` must be a function, got undefined')
+  // As other libraries have it, with the event before the handler.
+  expect(() => hub.onMessage('chat' as never)).toThrow('`handler` must be a function, got "chat"')
+  expect(() => hub.onRequest('book', undefined as never)).toThrow(
+    '`handler` must be a function, got undefined',
+  )
+  expect(() => createHub({ onError: 'log' as never })).toThrow('`onError` must be a function, got "log"')
+})

@@ -6,6 +6,7 @@ import {
   type Connection,
   checkClose,
   checkFunction,
+  checkOptions,
   checkWhole,
   closeCode,
   createMessage,
@@ -359,11 +360,12 @@ function createClient(
     },
   }
 
-  const send: TwoWayClient['send'] = async (event, data, { signal } = {}) => {
+  const send: TwoWayClient['send'] = async (event, data, options = {}) => {
+    checkOptions('send', options, { signal: true })
     const message = createMessage(event, format.encode(data))
     // Whoever kept the function from before a change of transport.
     if (transport.direction === 'one-way') throw oneWayError(transport.name)
-    await outbox.send(message, signal)
+    await outbox.send(message, options.signal)
   }
   const request = (async (name, data, settings) => {
     if (transport.direction === 'one-way') throw oneWayError(transport.name)

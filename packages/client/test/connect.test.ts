@@ -755,6 +755,16 @@ describe('sending', () => {
     await client.close()
   })
 
+  test('a setting that is misspelt is refused', async () => {
+    const client = connect(url, { transport: createBench('two-way').transport })
+    const settings = { timeout: 5_000 } as never
+    await expect(client.send('a', 1, settings)).rejects.toThrow(
+      '`send` has no option "timeout"; it has `signal`',
+    )
+    await expect(client.request('a', 1, settings)).rejects.toThrow('`request` has no option "timeout"')
+    await client.close()
+  })
+
   test('a signal takes back what has not left yet', async () => {
     const client = connect(url, { transport: createBench('two-way').transport })
     const abort = new AbortController()

@@ -8,6 +8,7 @@ import {
   checkClose,
   checkFunction,
   checkName,
+  checkOptions,
   closeCode,
   kind,
   type Received,
@@ -25,7 +26,7 @@ import { createHeartbeats } from './heartbeats.ts'
 import type { Hub } from './hub.ts'
 import { createInbound } from './inbound.ts'
 import { memoryBroker } from './memory.ts'
-import { checkDrainMs, type HubOptions, settingsOf } from './options.ts'
+import { checkDrainMs, type HubOptions, type PublishOptions, publishNames, settingsOf } from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
@@ -317,7 +318,9 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     refused: (refusal) => void refuse(undefined, refusal),
     tell,
     relay: broker.relay,
-    async publish(channel, data, { event = channel } = {}) {
+    async publish(channel, data, options) {
+      if (options !== undefined) checkOptions<PublishOptions>('publish', options, publishNames)
+      const event = options?.event ?? channel
       if (closed !== undefined)
         throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
       checkName('channel', channel)

@@ -89,6 +89,9 @@ export interface PublishOptions {
   readonly event?: string
 }
 
+/** @internal */
+export const publishNames: OptionNames<PublishOptions> = { event: true }
+
 /** Settings of {@link Hub.close}. */
 export interface CloseOptions {
   /** @defaultValue 1001, or 1012 with `drainMs`: the clients come back */

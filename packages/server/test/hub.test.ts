@@ -893,3 +893,14 @@ test('a handler that is no function is refused where it is given', () => {
   )
   expect(() => createHub({ onError: 'log' as never })).toThrow('`onError` must be a function, got "log"')
 })
+
+test('a setting of one call that is misspelt is refused, and nothing is done', async () => {
+  const hub = createHub()
+  const reader = await join(hub)
+  await expect(hub.publish('a', 1, { evnt: 'b' } as never)).rejects.toThrow('`publish` has no option "evnt"')
+  const sent = onePeer(hub).send('a', 1, { ID: '1' } as never)
+  await expect(sent).rejects.toThrow('`send` has no option "ID"; it has `id`, `retryMs`')
+  await onePeer(hub).send('b', 2)
+  expect(await reader.message()).toMatchObject({ event: 'b' })
+  await hub.close()
+})

@@ -2,7 +2,6 @@ import {
   type Agreement,
   addressOf,
   type Contract,
-  checkFunction,
   checkName,
   checkNumber,
   checkOptions,
@@ -86,14 +85,13 @@ const clientNames: OptionNames<ClientOptions> = {
 /** @throws TypeError for a setting that is none. */
 export function checkClientOptions(options: ClientOptions<TransportOption, Agreement | undefined>): void {
   checkOptions('connect', options, clientNames)
-  const { reconnect = true, signal, onError } = options ?? {}
+  const { reconnect = true, signal } = options ?? {}
   if (typeof reconnect !== 'boolean') {
     throw new TypeError(`\`reconnect\` must be true or false, got ${show(reconnect)}`)
   }
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw new TypeError(`\`signal\` must be an AbortSignal, got ${show(signal)}`)
   }
-  if (onError !== undefined) checkFunction('onError', onError)
 }
 
 /** A page's URLs may be relative to it. */

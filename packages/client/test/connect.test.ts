@@ -859,11 +859,6 @@ describe('misuse', () => {
       () => connect(url, { transport, signal: new AbortController() as never }),
       '`signal` must be an AbortSignal, got AbortController',
     ],
-    [
-      'nobody who hears of errors',
-      () => connect(url, { transport, onError: 'log' as never }),
-      '`onError` must be a function, got "log"',
-    ],
     ['an unknown format', () => connect(url, { transport, format: 'yaml' as 'json' }), '`format` must be'],
     [
       'a negative time',

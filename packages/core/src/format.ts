@@ -22,7 +22,7 @@ export const json: Format = {
       throw new TypeError(`${kind(value)} cannot be written as JSON: ${(cause as Error).message}`, { cause })
     }
     if (text === undefined) {
-      const advice = value === undefined ? '; where there is nothing to say, null can' : ''
+      const advice = value === undefined ? '; null can' : ''
       throw new TypeError(`${kind(value)} cannot be written as JSON${advice}`)
     }
     return text

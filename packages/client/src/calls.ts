@@ -3,6 +3,7 @@ import {
   ConnectError,
   type Contract,
   callMessage,
+  checkOptions,
   checkRequestName,
   type Format,
   failureOf,
@@ -110,8 +111,10 @@ export function createCalls({ format, check, outbox, onAnswered }: CallsOptions)
   }
 
   return {
-    async request(name, data = null, { signal, timeoutMs = 30_000 } = {}) {
+    async request(name, data = null, options = {}) {
       checkRequestName(name)
+      checkOptions<RequestOptions>('request', options, { signal: true, timeoutMs: true })
+      const { signal, timeoutMs = 30_000 } = options
       checkMs('timeoutMs', timeoutMs)
       const encoded = format.encode(data)
       signal?.throwIfAborted()

@@ -5,6 +5,7 @@ import {
   type Close,
   type Connection,
   checkClose,
+  checkFunction,
   checkOptions,
   checkWhole,
   closeCode,
@@ -30,8 +31,8 @@ import { createLinks, type LinkRequest } from './links.ts'
 import {
   type ClientOptions,
   checkChannels,
+  checkClientOptions,
   checkMs,
-  clientNames,
   maxTimerMs,
   report,
   urlOf,
@@ -67,8 +68,8 @@ function createClient(
   options: ClientOptions<TransportOption, Agreement | undefined>,
 ): Listener {
   const url = urlOf(given)
+  checkClientOptions(options)
   let transport = transportOf(options?.transport)
-  checkOptions('connect', options, clientNames)
   const { lastEventId = '', maxQueuedBytes = 1024 * 1024 } = options
   checkWhole('maxQueuedBytes', maxQueuedBytes)
   if (options.maxMessageBytes !== undefined) checkWhole('maxMessageBytes', options.maxMessageBytes)
@@ -359,11 +360,12 @@ function createClient(
     },
   }
 
-  const send: TwoWayClient['send'] = async (event, data, { signal } = {}) => {
+  const send: TwoWayClient['send'] = async (event, data, options = {}) => {
+    checkOptions('send', options, { signal: true })
     const message = createMessage(event, format.encode(data))
     // Whoever kept the function from before a change of transport.
     if (transport.direction === 'one-way') throw oneWayError(transport.name)
-    await outbox.send(message, signal)
+    await outbox.send(message, options.signal)
   }
   const request = (async (name, data, settings) => {
     if (transport.direction === 'one-way') throw oneWayError(transport.name)
@@ -386,6 +388,7 @@ function createClient(
 const gone: Close = { code: closeCode.normal, reason: '' }
 
 function add<T>(set: Set<T>, item: T): () => void {
+  checkFunction('handler', item)
   set.add(item)
   return () => set.delete(item)
 }

@@ -1,5 +1,6 @@
 import {
   type Contract,
+  checkFunction,
   costOf,
   createQueue,
   type Format,
@@ -95,6 +96,7 @@ export function createInbox({ format, check, maxQueuedBytes, onError }: InboxOpt
 
   return {
     on(event, handler) {
+      checkFunction('handler', handler)
       const readers = handlers.get(event) ?? new Set()
       handlers.set(event, readers.add(handler))
       return () => {

@@ -4,6 +4,7 @@ import {
   type Contract,
   checkName,
   checkNumber,
+  checkOptions,
   type FormatOption,
   type Limits,
   type OptionNames,
@@ -65,7 +66,7 @@ export interface ClientOptions<
   readonly onError?: (error: unknown) => void
 }
 
-export const clientNames: OptionNames<ClientOptions> = {
+const clientNames: OptionNames<ClientOptions> = {
   transport: true,
   channels: true,
   format: true,
@@ -79,6 +80,18 @@ export const clientNames: OptionNames<ClientOptions> = {
   maxQueuedBytes: true,
   maxMessageBytes: true,
   onError: true,
+}
+
+/** @throws TypeError for a setting that is none. */
+export function checkClientOptions(options: ClientOptions<TransportOption, Agreement | undefined>): void {
+  checkOptions('connect', options, clientNames)
+  const { reconnect = true, signal } = options ?? {}
+  if (typeof reconnect !== 'boolean') {
+    throw new TypeError(`\`reconnect\` must be true or false, got ${show(reconnect)}`)
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new TypeError(`\`signal\` must be an AbortSignal, got ${show(signal)}`)
+  }
 }
 
 /** A page's URLs may be relative to it. */

@@ -78,6 +78,15 @@ describe('hearing', () => {
     await client.close()
   })
 
+  test('a handler that is no function is refused where it is given', async () => {
+    const client = connect(url, { transport: createBench('one-way').transport })
+    const message = '`handler` must be a function, got undefined'
+    expect(() => client.on('a', undefined as never)).toThrow(message)
+    expect(() => client.onState(undefined as never)).toThrow(message)
+    expect(() => client.onGap(undefined as never)).toThrow(message)
+    await client.close()
+  })
+
   test('a handler that throws is told and ends nothing', async () => {
     const { transport, accepted } = createBench('one-way')
     const errors: unknown[] = []
@@ -746,6 +755,16 @@ describe('sending', () => {
     await client.close()
   })
 
+  test('a setting that is misspelt is refused', async () => {
+    const client = connect(url, { transport: createBench('two-way').transport })
+    const settings = { timeout: 5_000 } as never
+    await expect(client.send('a', 1, settings)).rejects.toThrow(
+      '`send` has no option "timeout"; it has `signal`',
+    )
+    await expect(client.request('a', 1, settings)).rejects.toThrow('`request` has no option "timeout"')
+    await client.close()
+  })
+
   test('a signal takes back what has not left yet', async () => {
     const client = connect(url, { transport: createBench('two-way').transport })
     const abort = new AbortController()
@@ -824,6 +843,21 @@ describe('misuse', () => {
       'a channel with a line feed',
       () => connect(url, { transport, channels: ['a\nb'] }),
       '`channel` must not contain CR, LF or NUL',
+    ],
+    [
+      'an option that is misspelt, before what is missing for it',
+      () => connect(url, { transpot: 'sse' } as never),
+      '`connect` has no option "transpot"',
+    ],
+    [
+      'settings of the return',
+      () => connect(url, { transport, reconnect: { minMs: 5 } as never }),
+      '`reconnect` must be true or false, got Object',
+    ],
+    [
+      'a controller for its signal',
+      () => connect(url, { transport, signal: new AbortController() as never }),
+      '`signal` must be an AbortSignal, got AbortController',
     ],
     ['an unknown format', () => connect(url, { transport, format: 'yaml' as 'json' }), '`format` must be'],
     [

@@ -15,9 +15,12 @@ export function addressOf(
 ): URL {
   const secure = secureSchemes.get(url.protocol)
   if (secure === undefined) {
-    throw new TypeError(
-      `the URL must start with http:, https:, ws: or wss:, got "${url.protocol}//${url.host}"`,
-    )
+    // `localhost:8080/live` is a URL too, of the scheme "localhost".
+    const got =
+      url.host === ''
+        ? `"${url.protocol}"; before a host's name belongs "http://"`
+        : `"${url.protocol}//${url.host}"`
+    throw new TypeError(`the URL must start with http:, https:, ws: or wss:, got ${got}`)
   }
   if (url.username !== '' || url.password !== '') {
     throw new TypeError(`the URL of ${url.host} must not hold a user name or password: URLs end up in logs`)

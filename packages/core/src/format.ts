@@ -21,7 +21,10 @@ export const json: Format = {
     } catch (cause) {
       throw new TypeError(`${kind(value)} cannot be written as JSON: ${(cause as Error).message}`, { cause })
     }
-    if (text === undefined) throw new TypeError(`${kind(value)} cannot be written as JSON`)
+    if (text === undefined) {
+      const advice = value === undefined ? '; null can' : ''
+      throw new TypeError(`${kind(value)} cannot be written as JSON${advice}`)
+    }
     return text
   },
   decode(data) {

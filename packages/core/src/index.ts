@@ -96,7 +96,7 @@ export {
   requestUrl,
   retryAfterMs,
 } from './request.ts'
-export { checkNumber, checkOptions, checkWhole, type OptionNames } from './setting.ts'
+export { checkFunction, checkNumber, checkOptions, checkWhole, type OptionNames } from './setting.ts'
 export { checkToken, maxTokenLength, tokenProtocol } from './token.ts'
 export type {
   Accept,

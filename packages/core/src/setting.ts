@@ -39,6 +39,16 @@ function improper(what: string, name: string, value: unknown, least: number, mos
   return new TypeError(`\`${name}\` must be a ${what} ${bounds}, got ${show(value)}`)
 }
 
+/**
+ * Checks what is called only later, where one that is none would fail far from its cause.
+ *
+ * @throws TypeError when it is no function.
+ * @internal
+ */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`\`${name}\` must be a function, got ${show(value)}`)
+}
+
 /** The names of all that an options type holds, which the compiler keeps complete. @internal */
 export type OptionNames<O> = { readonly [Name in keyof O]-?: true }
 
@@ -46,7 +56,7 @@ export type OptionNames<O> = { readonly [Name in keyof O]-?: true }
  * Checks the names of what is set: one that is misspelt would otherwise do nothing, in silence.
  *
  * @param of - whose options they are, for the error.
- * @throws TypeError for a name that is none of these.
+ * @throws TypeError for a name that is none of these, and for options that are no object.
  * @internal
  */
 export function checkOptions<O extends object>(
@@ -54,6 +64,9 @@ export function checkOptions<O extends object>(
   options: O | undefined,
   names: OptionNames<O>,
 ): void {
+  if (typeof (options ?? {}) !== 'object') {
+    throw new TypeError(`the options of \`${of}\` must be an object, got ${show(options)}`)
+  }
   for (const name of Object.keys(options ?? {})) {
     if (Object.hasOwn(names, name)) continue
     const known = Object.keys(names).map((each) => `\`${each}\``)

@@ -24,6 +24,12 @@ test.each(['ftp://host/x', 'file:///x', 'data:,x', 'javascript:1'])('%s is refus
   )
 })
 
+test('where a host stands in the place of a scheme, what is missing is said', () => {
+  expect(() => addressOf(new URL('localhost:8080/live'), 'http', { channels: [] })).toThrow(
+    'got "localhost:"; before a host\'s name belongs "http://"',
+  )
+})
+
 test('a URL with a password is refused without telling it', () => {
   const refuse = () => addressOf(new URL('http://user:secret@host/live'), 'http', { channels: [] })
   expect(refuse).toThrow('the URL of host must not hold a user name or password')

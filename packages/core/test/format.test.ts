@@ -22,6 +22,9 @@ describe('json', () => {
     expect(() => json.encode(value)).toThrow(TypeError)
     expect(() => json.encode(value)).toThrow(`${name} cannot be written as JSON`)
   })
+  test('for undefined there is null', () => {
+    expect(() => json.encode(undefined)).toThrow('cannot be written as JSON; null can')
+  })
   test('a cycle is refused with its cause', () => {
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle

@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, checkWhole, type OptionNames } from '@eitherway/core'
+import { checkFunction, checkNumber, checkOptions, checkWhole, type OptionNames } from '@eitherway/core'
 import { describe, expect, test } from 'vitest'
 
 const unlimited = Number.POSITIVE_INFINITY
@@ -52,10 +52,33 @@ describe('names', () => {
     [{ path: '/', retry: undefined }, 'retry'],
     [{ toString: 1 }, 'toString'],
     [JSON.parse('{"__proto__":1}'), '__proto__'],
-    ['x' as never, '0'],
   ])('%o has another', (options, name) => {
     const check = () => checkOptions<Options>('serve', options, names)
     expect(check).toThrow(new TypeError(`\`serve\` has no option "${name}"; it has \`path\`, \`retryMs\``))
+  })
+
+  test.each([
+    ['/live', '"/live"'],
+    [5, '5'],
+    [false, 'false'],
+  ])('%s holds none', (options, got) => {
+    const check = () => checkOptions<Options>('serve', options as never, names)
+    expect(check).toThrow(new TypeError(`the options of \`serve\` must be an object, got ${got}`))
+  })
+})
+
+describe('a function', () => {
+  test('is one', () => {
+    expect(() => checkFunction('handler', () => undefined)).not.toThrow()
+  })
+
+  test.each([
+    [undefined, 'undefined'],
+    ['chat', '"chat"'],
+    [{}, 'Object'],
+  ])('%s is none', (value, got) => {
+    const check = () => checkFunction('handler', value)
+    expect(check).toThrow(new TypeError(`\`handler\` must be a function, got ${got}`))
   })
 })
 

@@ -1,4 +1,4 @@
-import { type Arrival, checkName, checkWhole, kind, type Refusal, show } from '@eitherway/core'
+import { type Arrival, checkFunction, checkName, checkWhole, kind, type Refusal, show } from '@eitherway/core'
 
 /** Who somebody is, to the application. */
 export interface Authorized<Context> {
@@ -47,8 +47,8 @@ export function createJudge<Context>(
   tell: (error: unknown) => void,
 ): Judge<Context> {
   checkWhole('admitMs', admitMs, 1, 300_000)
-  checkFunction('authorize', authorize)
-  checkFunction('authorizeChannel', authorizeChannel)
+  if (authorize !== undefined) checkFunction('authorize', authorize)
+  if (authorizeChannel !== undefined) checkFunction('authorizeChannel', authorizeChannel)
 
   function failed(error: unknown): Refusal {
     tell(error)
@@ -135,11 +135,6 @@ function namesRefusal(channels: readonly string[]): Refusal | undefined {
     return { status: 400, reason: (error as Error).message }
   }
   return undefined
-}
-
-function checkFunction(name: string, given: unknown): void {
-  if (given === undefined || typeof given === 'function') return
-  throw new TypeError(`\`${name}\` must be a function, got ${show(given)}`)
 }
 
 /** Nothing that is neither lets anybody in: who forgot to return is told so. */

@@ -3,6 +3,7 @@ import {
   byteLength,
   type Call,
   callMessage,
+  checkFunction,
   checkRequestName,
   closeCode,
   failureData,
@@ -170,6 +171,7 @@ export function createCalls<Context>({
   return {
     on(name, handler) {
       checkRequestName(name)
+      checkFunction('handler', handler)
       if (handlers.has(name)) {
         throw new TypeError(`requests of the name ${show(name)} have a handler, and an answer has one giver`)
       }

@@ -6,6 +6,7 @@ import {
   byteLength,
   type Close,
   checkClose,
+  checkFunction,
   checkName,
   checkOptions,
   closeCode,
@@ -25,7 +26,15 @@ import { createHeartbeats } from './heartbeats.ts'
 import type { Hub } from './hub.ts'
 import { createInbound } from './inbound.ts'
 import { memoryBroker } from './memory.ts'
-import { checkDrainMs, closeNames, type HubOptions, settingsOf } from './options.ts'
+import {
+  type CloseOptions,
+  checkDrainMs,
+  closeNames,
+  type HubOptions,
+  type PublishOptions,
+  publishNames,
+  settingsOf,
+} from './options.ts'
 import { createOutgoing } from './outgoing.ts'
 import { createPast } from './past.ts'
 import { checkRetryMs, HubPeer, highWaterBytes, type Peer, type PeerSettings } from './peer.ts'
@@ -317,7 +326,9 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     refused: (refusal) => void refuse(undefined, refusal),
     tell,
     relay: broker.relay,
-    async publish(channel, data, { event = channel } = {}) {
+    async publish(channel, data, options) {
+      if (options !== undefined) checkOptions<PublishOptions>('publish', options, publishNames)
+      const event = options?.event ?? channel
       if (closed !== undefined)
         throw new Error(`the hub is closed (${closed.code} ${closed.reason}); nothing was published`)
       checkName('channel', channel)
@@ -336,7 +347,9 @@ export function createHub<Context = undefined, A extends Agreement | undefined =
     onConnect: (handler) => add(onConnect, handler),
     onMessage: (handler) => add(onMessage, handler),
     onRequest: (name, handler) => calls.on(name, handler as RequestHandler<Context>),
-    async close(options = {}) {
+    async close(given = {}) {
+      // As a handler of a signal it is given the signal's name.
+      const options: CloseOptions = typeof given === 'string' ? {} : given
       checkOptions('close', options, closeNames)
       const { drainMs = 0, reason = 'the server goes away' } = options
       const { code = drainMs > 0 ? 1012 : closeCode.goingAway } = options
@@ -365,6 +378,7 @@ function expiryOf({ expiresAt }: Authorized<unknown>): Refusal | undefined {
 }
 
 function add<T>(set: Set<T>, item: T): () => void {
+  checkFunction('handler', item)
   set.add(item)
   return () => set.delete(item)
 }

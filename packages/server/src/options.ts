@@ -2,6 +2,7 @@ import {
   type Agreement,
   type Broker,
   type Contract,
+  checkFunction,
   checkNumber,
   checkOptions,
   checkWhole,
@@ -87,6 +88,9 @@ export interface PublishOptions {
   /** The message's name. @defaultValue the channel's */
   readonly event?: string
 }
+
+/** @internal */
+export const publishNames: OptionNames<PublishOptions> = { event: true }
 
 /** Settings of {@link Hub.close}. */
 export interface CloseOptions {
@@ -181,6 +185,7 @@ export function settingsOf<Context>(options: HubOptions<Context, Agreement | und
   checkWhole('maxDepth', maxDepth)
   checkWhole('maxConcurrentRequests', maxConcurrentRequests)
   if (typeof slow !== 'function') checkPolicy(slow)
+  if (options.onError !== undefined) checkFunction('onError', options.onError)
   return {
     format: formatOf(options.format),
     check: options.contract?.check,

@@ -2,6 +2,7 @@ import {
   type Agreement,
   type Close,
   checkId,
+  checkOptions,
   checkWhole,
   closeCode,
   createMessage,
@@ -12,6 +13,7 @@ import {
   type Gap,
   type Message,
   maxRetryMs,
+  type OptionNames,
   type Owner,
   type Remote,
   type ServerConnection,
@@ -32,6 +34,8 @@ export interface SendOptions {
   /** How long the client waits before it comes back, from now on, in milliseconds; 0 to 300,000. */
   readonly retryMs?: number
 }
+
+const sendNames: OptionNames<SendOptions> = { id: true, retryMs: true }
 
 /** The hub's view of one connection. */
 export interface Peer<Context = undefined, A extends Agreement | undefined = undefined> {
@@ -178,7 +182,9 @@ export class HubPeer<Context> implements Peer<Context>, Follower, Owner {
     return this.#ended.signal
   }
 
-  async send(event: string, data: unknown, { id = '', retryMs }: SendOptions = {}): Promise<void> {
+  async send(event: string, data: unknown, options?: SendOptions): Promise<void> {
+    if (options !== undefined) checkOptions<SendOptions>('send', options, sendNames)
+    const { id = '', retryMs } = options ?? {}
     if (id !== '') {
       checkId(id)
       if (this.#channels.length > 0) {

@@ -763,6 +763,13 @@ describe('closing the hub', () => {
     await hub.close()
   })
 
+  test('may be the handler of a signal as it is', async () => {
+    const hub = createHub()
+    const reader = await join(hub)
+    await (hub.close as (name: string, number: number) => Promise<void>)('SIGTERM', 15)
+    expect((await reader.connection.closed).code).toBe(1001)
+  })
+
   test('over a time spreads the closes, says when to come back, and delivers to whoever is left', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     const hub = createHub()
@@ -885,5 +892,27 @@ test('a connection that was answered already and finds no place is told how long
   const { connection, next } = await link(hub)
   expect(await next()).toEqual({ type: 'retry', retryMs: 5000 })
   expect(await connection.closed).toMatchObject({ code: 4103 })
+  await hub.close()
+})
+
+test('a handler that is no function is refused where it is given', () => {
+  const hub = createHub()
+  expect(() => hub.onConnect(undefined as never)).toThrow('`handler` must be a function, got undefined')
+  // As other libraries have it, with the event before the handler.
+  expect(() => hub.onMessage('chat' as never)).toThrow('`handler` must be a function, got "chat"')
+  expect(() => hub.onRequest('book', undefined as never)).toThrow(
+    '`handler` must be a function, got undefined',
+  )
+  expect(() => createHub({ onError: 'log' as never })).toThrow('`onError` must be a function, got "log"')
+})
+
+test('a setting of one call that is misspelt is refused, and nothing is done', async () => {
+  const hub = createHub()
+  const reader = await join(hub)
+  await expect(hub.publish('a', 1, { evnt: 'b' } as never)).rejects.toThrow('`publish` has no option "evnt"')
+  const sent = onePeer(hub).send('a', 1, { ID: '1' } as never)
+  await expect(sent).rejects.toThrow('`send` has no option "ID"; it has `id`, `retryMs`')
+  await onePeer(hub).send('b', 2)
+  expect(await reader.message()).toMatchObject({ event: 'b' })
   await hub.close()
 })

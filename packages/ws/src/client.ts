@@ -170,7 +170,7 @@ function opened(socket: WebSocket & PackageSocket, address: URL, signal: AbortSi
 }
 
 /** A page must not learn of servers that it may not talk to, so a platform's WebSocket gives no reason. */
-const unsaid = `the platform does not say why; a server that does not speak ${subprotocol} needs \`ws({ plain: true })\``
+const unsaid = `the platform does not say why, and it may be the path; a server that does not speak ${subprotocol} needs \`ws({ plain: true })\``
 
 function unreachable(where: string, reason: string): ConnectError {
   if (/subprotocol/i.test(reason)) {

@@ -135,7 +135,7 @@ test('a socket that says `error` and never `close`, as that of Node 22, has refu
     ws({ WebSocket: Silent as unknown as WebSocketLike }),
   )
   expect(error.message).toBe(
-    'ws://127.0.0.1:1/live could not be reached: the platform does not say why; a server that does not speak eitherway.v1 needs `ws({ plain: true })`',
+    'ws://127.0.0.1:1/live could not be reached: the platform does not say why, and it may be the path; a server that does not speak eitherway.v1 needs `ws({ plain: true })`',
   )
 })
 

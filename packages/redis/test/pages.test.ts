@@ -22,8 +22,7 @@ describe.skipIf(!hasRedis)('a page of many channels', () => {
     const broker = redisBroker({ client: clients['ioredis']!(redis.port) })
     const start = await broker.publish('first', 'e', '')
     const ids: string[] = []
-    for (const channel of channels)
-      ids.push(await broker.publish(channel, channel, 'x'.repeat(messageBytes)))
+    for (const channel of channels) ids.push(await broker.publish(channel, channel, 'x'.repeat(messageBytes)))
 
     for (const asked of [channels, channels.toReversed()]) {
       await redis.command('SCRIPT', 'FLUSH', 'SYNC')

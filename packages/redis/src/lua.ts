@@ -243,6 +243,8 @@ local before, first = idOf(epoch, number), text(number + 1)
 number = number + tonumber(ARGV[10])
 local id = idOf(epoch, number)
 -- First what a Redis that is full refuses: then nothing has been done.
+-- Before the entry: whatever else fails, no id is tried twice.
+call('HSET', meta, 'number', text(number))
 call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)
 
@@ -269,8 +271,7 @@ if logBytes > maxLog / 2 then
   if mark ~= '' then call('XTRIM', log, 'MINID', mark) end
   mark, logBytes = id, 0
 end
-call('HSET', meta, 'number', text(number), 'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN),
-  'logBytes', text(logBytes), 'mark', mark)
+call('HSET', meta, 'bytes', text(bytes), 'forgotten', idOf(forgottenE, forgottenN), 'logBytes', text(logBytes), 'mark', mark)
 return id
 `
 

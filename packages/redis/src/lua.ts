@@ -242,8 +242,7 @@ end
 local before, first = idOf(epoch, number), text(number + 1)
 number = number + tonumber(ARGV[10])
 local id = idOf(epoch, number)
--- First what a Redis that is full refuses: then nothing has been done.
--- Before the entry: whatever else fails, no id is tried twice.
+-- First what a Redis that is full refuses: then nothing has been done. And before the entry: whatever fails later, no id is tried twice.
 call('HSET', meta, 'number', text(number))
 call('XADD', log, id, 'p', before, 'b', table.concat(ARGV, '', 11))
 call('SET', writer, text(batch) .. ' ' .. id, 'PX', 3600000)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { bridge } from './bridge.ts'
 
 /** A port whose connections lead to one of many, chosen for each. */
 export interface Balancer extends AsyncDisposable {
@@ -21,18 +22,7 @@ export async function startBalancer(pick: () => number | undefined): Promise<Bal
     count += 1
     const other = connect({ port: target, host: '127.0.0.1', noDelay: true })
     socket.setNoDelay(true)
-    for (const [one, opposite] of [
-      [socket, other],
-      [other, socket],
-    ] as const) {
-      sockets.add(one)
-      one.on('error', () => opposite.destroy())
-      one.on('close', () => {
-        sockets.delete(one)
-        opposite.destroy()
-      })
-      one.pipe(opposite)
-    }
+    bridge(socket, other, sockets)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

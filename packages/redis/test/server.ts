@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline'
 import type { RedisClient } from '@eitherway/redis'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
+import { bridge } from './bridge.ts'
+import { eventually } from './nodes.ts'
 
 /** Whether this machine has a Redis to test with. */
 export const hasRedis = (process.env['EITHERWAY_PARTS'] ?? '').split(',').includes('redis')
@@ -91,9 +93,7 @@ export const clients: Readonly<Record<string, (port: number) => RedisClient>> = 
 export async function startCluster(): Promise<RedisServer> {
   const redis = await startRedis('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
   await redis.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  while (!/cluster_state:ok/.test(String(await redis.command('CLUSTER', 'INFO')))) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  await eventually(async () => /cluster_state:ok/.test(String(await redis.command('CLUSTER', 'INFO'))))
   return redis
 }
 
@@ -119,18 +119,7 @@ export async function startSwitch(to: number): Promise<Switch> {
       return
     }
     const other = connect(target, '127.0.0.1')
-    for (const [one, opposite] of [
-      [socket, other],
-      [other, socket],
-    ] as const) {
-      sockets.add(one)
-      one.on('error', () => opposite.destroy())
-      one.on('close', () => {
-        sockets.delete(one)
-        opposite.destroy()
-      })
-      one.pipe(opposite)
-    }
+    bridge(socket, other, sockets)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
